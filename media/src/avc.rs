@@ -1,0 +1,227 @@
+//! H.264: the `AVCDecoderConfigurationRecord` of ISO/IEC 14496-15 5.3.3.1 and what its parameter sets say.
+
+use bytes::Bytes;
+use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::rbsp::{BitReader, ByteReader};
+
+use crate::{Error, FrameRate, nal};
+
+/// Decoder configuration of an H.264 track whose samples carry four-byte lengths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The `AVCDecoderConfigurationRecord` ("avcC") with `lengthSizeMinusOne` 3.
+    pub record: Bytes,
+    /// Width of the cropped picture in pixels.
+    pub width: u32,
+    /// Height of the cropped picture in pixels.
+    pub height: u32,
+    /// The frame rate that the VUI declares, if it does. A hint: encoders get it wrong.
+    pub declared_rate: Option<FrameRate>,
+}
+
+impl Config {
+    /// The longest record taken, in bytes.
+    pub const MAX_LEN: usize = 8 * 1_024;
+
+    /// Reads an `AVCDecoderConfigurationRecord`.
+    pub fn parse(record: &[u8]) -> Result<Self, Error> {
+        length_size(record)?;
+        let sps = Sps::parse(first_sps(record)?)?;
+        let mut normal = record.to_vec();
+        if let Some(length_size_minus_one) = normal.get_mut(4) {
+            *length_size_minus_one |= 3;
+        }
+        Ok(Self {
+            record: normal.into(),
+            width: sps.width,
+            height: sps.height,
+            declared_rate: sps.declared_rate,
+        })
+    }
+
+    /// The RFC 6381 string, for example `avc1.64001f`: profile, constraint flags and level as the record has them
+    /// (RFC 6381 3.3, ISO/IEC 14496-15 annex E).
+    pub fn codec(&self) -> String {
+        match *self.record {
+            [_, profile, constraints, level, ..] => format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
+            _ => "avc1".into(),
+        }
+    }
+
+    /// The profile and level in words, for logs: `High 3.1`.
+    pub fn profile_and_level(&self) -> String {
+        let [_, profile, constraints, level, ..] = *self.record else {
+            return "unknown".into();
+        };
+        let name = match (profile, constraints & 0x40) {
+            (66, 0) => "Baseline",
+            (66, _) => "Constrained Baseline",
+            (77, _) => "Main",
+            (100, _) => "High",
+            (110, _) => "High 10",
+            (122, _) => "High 4:2:2",
+            (244, _) => "High 4:4:4",
+            _ => return format!("profile {profile} level {level}"),
+        };
+        format!("{name} {}.{}", level / 10, level % 10)
+    }
+}
+
+/// How many bytes the length of a NAL unit takes in samples that go with this record: 1, 2 or 4.
+pub fn length_size(record: &[u8]) -> Result<usize, Error> {
+    let truncated = Error::Truncated {
+        what: WHAT,
+        len: record.len(),
+    };
+    if record.len() > Config::MAX_LEN {
+        return Err(unsupported("length", record.len()));
+    }
+    match record {
+        [1, _, _, _, sizes, _, ..] => match usize::from(sizes & 3) + 1 {
+            3 => Err(unsupported("length size", 3)),
+            size => Ok(size),
+        },
+        [version, ..] if *version != 1 => Err(unsupported("version", usize::from(*version))),
+        _ => Err(truncated),
+    }
+}
+
+const WHAT: &str = "AVCDecoderConfigurationRecord";
+
+fn unsupported(field: &'static str, value: usize) -> Error {
+    Error::Unsupported {
+        what: WHAT,
+        field,
+        value: u32::try_from(value).unwrap_or(u32::MAX),
+    }
+}
+
+fn first_sps(record: &[u8]) -> Result<&[u8], Error> {
+    let truncated = || Error::Truncated {
+        what: WHAT,
+        len: record.len(),
+    };
+    let count = record.get(5).ok_or_else(truncated)? & 0x1f;
+    if count == 0 {
+        return Err(unsupported("number of sequence parameter sets", 0));
+    }
+    let sets = record.get(6..).ok_or_else(truncated)?;
+    nal::units(sets, 2)
+        .next()
+        .ok_or_else(truncated)?
+        .map_err(|_| truncated())
+}
+
+/// What a sequence parameter set says (ISO/IEC 14496-10 7.3.2.1).
+struct Sps {
+    width: u32,
+    height: u32,
+    declared_rate: Option<FrameRate>,
+}
+
+impl Sps {
+    /// The largest picture taken, in pixels along either side.
+    const MAX_SIDE: u32 = 8_192;
+
+    fn parse(nal: &[u8]) -> Result<Self, Error> {
+        // h264-reader panics on an empty NAL unit.
+        if nal::unit_type(nal) != Some(nal::SPS) {
+            return Err(Error::Sps(
+                "the first parameter set is not a sequence parameter set".into(),
+            ));
+        }
+        // Some encoders leave zeros behind the trailing bits (7.4.1: cabac_zero_words belong to slices only).
+        let end = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let nal = nal.get(..end).unwrap_or_default();
+        let bits = BitReader::new(ByteReader::skipping_h264_header(nal));
+        let sps = SeqParameterSet::from_bits(bits).map_err(|e| Error::Sps(format!("{e:?}")))?;
+        let (width, height) = sps.pixel_dimensions().map_err(|e| Error::Sps(format!("{e:?}")))?;
+        for (field, side) in [("width", width), ("height", height)] {
+            if !(1..=Self::MAX_SIDE).contains(&side) {
+                return Err(Error::Unsupported {
+                    what: "H.264 sequence parameter set",
+                    field,
+                    value: side,
+                });
+            }
+        }
+        let timing = sps.vui_parameters.and_then(|vui| vui.timing_info);
+        // E.2.1: a frame lasts two ticks.
+        let declared_rate = timing.and_then(|t| FrameRate::new(t.time_scale, t.num_units_in_tick.checked_mul(2)?));
+        Ok(Self {
+            width,
+            height,
+            declared_rate,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// x264 at 1280x720 and 30000/1001 frames/s, High profile.
+    const RECORD: &[u8] = &[
+        0x01, 0x64, 0x00, 0x1f, 0xff, 0xe1, 0x00, 0x18, 0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb,
+        0x01, 0x10, 0x00, 0x00, 0x3e, 0x90, 0x00, 0x0e, 0xa6, 0x00, 0xf1, 0x83, 0x19, 0x60, 0x01, 0x00, 0x04, 0x68,
+        0xef, 0x8f, 0xcb, 0xfd, 0xf8, 0xf8, 0x00,
+    ];
+
+    #[test]
+    fn the_record_tells_size_rate_and_codec() {
+        let config = Config::parse(RECORD).unwrap();
+        assert_eq!((config.width, config.height), (1_280, 720));
+        assert_eq!(config.codec(), "avc1.64001f");
+        assert_eq!(config.profile_and_level(), "High 3.1");
+        assert_eq!(config.declared_rate, FrameRate::new(30_000, 1_001));
+    }
+
+    #[test]
+    fn shorter_lengths_are_normalised_in_the_record() {
+        let mut short = RECORD.to_vec();
+        short[4] = 0xfd;
+        assert_eq!(length_size(&short), Ok(2));
+        assert_eq!(Config::parse(&short).unwrap().record, RECORD);
+    }
+
+    #[test]
+    fn zeros_behind_a_parameter_set_are_no_error() {
+        let mut padded = RECORD.to_vec();
+        let sps_len = usize::from(padded[7]);
+        padded[7] += 2;
+        padded.splice(8 + sps_len..8 + sps_len, [0, 0]);
+        assert_eq!(Config::parse(&padded).unwrap().width, 1_280);
+    }
+
+    #[test]
+    fn what_is_not_a_record_is_an_error_that_says_why() {
+        let message = |record: &[u8]| Config::parse(record).unwrap_err().to_string();
+        assert_eq!(message(&[]), "AVCDecoderConfigurationRecord is cut short: 0 bytes");
+        assert_eq!(
+            message(&RECORD[..20]),
+            "AVCDecoderConfigurationRecord is cut short: 20 bytes"
+        );
+        assert_eq!(
+            message(&[0; 8]),
+            "AVCDecoderConfigurationRecord has unsupported version 0"
+        );
+        assert_eq!(
+            message(&[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0]),
+            "AVCDecoderConfigurationRecord has unsupported number of sequence parameter sets 0"
+        );
+        assert!(message(&[1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 0]).contains("not a sequence parameter set"));
+    }
+
+    proptest! {
+        #[test]
+        fn mutated_records_never_panic(edits in prop::collection::vec((0..RECORD.len(), any::<u8>()), 1..6)) {
+            let mut record = RECORD.to_vec();
+            for (at, byte) in edits {
+                record[at] = byte;
+            }
+            let _ = Config::parse(&record);
+        }
+    }
+}

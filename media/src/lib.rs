@@ -1,0 +1,46 @@
+//! The vocabulary that every stage of Touchline speaks: [`Track`]s of [`Sample`]s in [`MediaTime`], handed from one
+//! writer to many readers by a [`feed`].
+//!
+//! No I/O and no clocks: bytes and instants come in as arguments.
+
+pub mod aac;
+pub mod avc;
+mod channel_name;
+pub mod feed;
+mod frame_rate;
+pub mod nal;
+mod sample;
+mod time;
+mod track;
+
+pub use channel_name::{ChannelName, ChannelNameError};
+pub use frame_rate::FrameRate;
+pub use sample::Sample;
+pub use time::{MediaTime, Timescale};
+pub use track::{Format, Kind, Track, TrackId};
+
+/// Why codec configuration could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The data ends before what it announces.
+    #[error("{what} is cut short: {len} bytes")]
+    Truncated {
+        /// What was being read.
+        what: &'static str,
+        /// How many bytes there were.
+        len: usize,
+    },
+    /// A field has a value that the specification or this server excludes.
+    #[error("{what} has unsupported {field} {value}")]
+    Unsupported {
+        /// What was being read.
+        what: &'static str,
+        /// The field in question.
+        field: &'static str,
+        /// Its value.
+        value: u32,
+    },
+    /// The sequence parameter set does not parse.
+    #[error("H.264 sequence parameter set does not parse: {0}")]
+    Sps(String),
+}
