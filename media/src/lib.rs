@@ -11,6 +11,7 @@ mod frame_rate;
 pub mod nal;
 mod sample;
 mod time;
+pub mod timeline;
 mod track;
 
 pub use channel_name::{ChannelName, ChannelNameError};
