@@ -29,10 +29,7 @@ impl Config {
         if record.len() > Self::MAX_LEN {
             return Err(unsupported("length", record.len()));
         }
-        let mut bits = Bits {
-            data: &record,
-            position: 0,
-        };
+        let mut bits = Bits { data: &record, position: 0 };
         let object_type = bits.object_type()?;
         let sample_rate = bits.sample_rate()?;
         let configuration = bits.read(4)?;
@@ -40,11 +37,7 @@ impl Config {
             1..=6 => configuration,
             7 => 8,
             other => {
-                return Err(Error::Unsupported {
-                    what: WHAT,
-                    field: "channel configuration",
-                    value: other,
-                });
+                return Err(Error::Unsupported { what: WHAT, field: "channel configuration", value: other });
             }
         };
         let core_type = if matches!(object_type, SBR | PS) {
@@ -54,18 +47,10 @@ impl Config {
             object_type
         };
         if core_type != AAC_LC {
-            return Err(Error::Unsupported {
-                what: WHAT,
-                field: "audio object type",
-                value: object_type,
-            });
+            return Err(Error::Unsupported { what: WHAT, field: "audio object type", value: object_type });
         }
         if bits.read(1)? == 1 {
-            return Err(Error::Unsupported {
-                what: WHAT,
-                field: "frame length flag",
-                value: 1,
-            });
+            return Err(Error::Unsupported { what: WHAT, field: "frame length flag", value: 1 });
         }
         Ok(Self {
             object_type: u8::try_from(object_type).unwrap_or(u8::MAX),
@@ -92,16 +77,11 @@ const SBR: u32 = 5;
 const PS: u32 = 29;
 
 /// ISO/IEC 14496-3 table 1.18.
-const SAMPLE_RATES: [u32; 13] = [
-    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
-];
+const SAMPLE_RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 fn unsupported(field: &'static str, value: usize) -> Error {
-    Error::Unsupported {
-        what: WHAT,
-        field,
-        value: u32::try_from(value).unwrap_or(u32::MAX),
-    }
+    Error::Unsupported { what: WHAT, field, value: u32::try_from(value).unwrap_or(u32::MAX) }
 }
 
 struct Bits<'a> {
@@ -113,10 +93,7 @@ impl Bits<'_> {
     fn read(&mut self, count: usize) -> Result<u32, Error> {
         let mut value = 0;
         for _ in 0..count {
-            let byte = self.data.get(self.position / 8).ok_or(Error::Truncated {
-                what: WHAT,
-                len: self.data.len(),
-            })?;
+            let byte = self.data.get(self.position / 8).ok_or(Error::Truncated { what: WHAT, len: self.data.len() })?;
             value = (value << 1) | u32::from(byte >> (7 - self.position % 8) & 1);
             self.position += 1;
         }
@@ -135,19 +112,12 @@ impl Bits<'_> {
         let rate = if index == 15 {
             self.read(24)?
         } else {
-            usize::try_from(index)
-                .ok()
-                .and_then(|i| SAMPLE_RATES.get(i).copied())
-                .unwrap_or(0)
+            usize::try_from(index).ok().and_then(|i| SAMPLE_RATES.get(i).copied()).unwrap_or(0)
         };
         if (7_350..=192_000).contains(&rate) {
             Ok(rate)
         } else {
-            Err(Error::Unsupported {
-                what: WHAT,
-                field: "sampling frequency",
-                value: rate,
-            })
+            Err(Error::Unsupported { what: WHAT, field: "sampling frequency", value: rate })
         }
     }
 }
@@ -163,10 +133,7 @@ mod tests {
     #[test]
     fn aac_lc_at_48_khz_stereo() {
         let config = parse(&[0x11, 0x90]).unwrap();
-        assert_eq!(
-            (config.object_type, config.sample_rate, config.channels),
-            (2, 48_000, 2)
-        );
+        assert_eq!((config.object_type, config.sample_rate, config.channels), (2, 48_000, 2));
         assert_eq!(config.codec(), "mp4a.40.2");
     }
 
@@ -174,10 +141,7 @@ mod tests {
     fn he_aac_keeps_the_core_rate_as_its_clock() {
         // Explicit SBR signalling: object type 5, core 24 kHz, extension 48 kHz, core object type 2.
         let config = parse(&[0x2b, 0x11, 0x88, 0x00]).unwrap();
-        assert_eq!(
-            (config.object_type, config.sample_rate, config.channels),
-            (5, 24_000, 2)
-        );
+        assert_eq!((config.object_type, config.sample_rate, config.channels), (5, 24_000, 2));
         assert_eq!(config.codec(), "mp4a.40.5");
     }
 

@@ -31,12 +31,7 @@ impl Config {
         if let Some(length_size_minus_one) = normal.get_mut(4) {
             *length_size_minus_one |= 3;
         }
-        Ok(Self {
-            record: normal.into(),
-            width: sps.width,
-            height: sps.height,
-            declared_rate: sps.declared_rate,
-        })
+        Ok(Self { record: normal.into(), width: sps.width, height: sps.height, declared_rate: sps.declared_rate })
     }
 
     /// The RFC 6381 string, for example `avc1.64001f`: profile, constraint flags and level as the record has them
@@ -69,10 +64,7 @@ impl Config {
 
 /// How many bytes the length of a NAL unit takes in samples that go with this record: 1, 2 or 4.
 pub fn length_size(record: &[u8]) -> Result<usize, Error> {
-    let truncated = Error::Truncated {
-        what: WHAT,
-        len: record.len(),
-    };
+    let truncated = Error::Truncated { what: WHAT, len: record.len() };
     if record.len() > Config::MAX_LEN {
         return Err(unsupported("length", record.len()));
     }
@@ -89,27 +81,17 @@ pub fn length_size(record: &[u8]) -> Result<usize, Error> {
 const WHAT: &str = "AVCDecoderConfigurationRecord";
 
 fn unsupported(field: &'static str, value: usize) -> Error {
-    Error::Unsupported {
-        what: WHAT,
-        field,
-        value: u32::try_from(value).unwrap_or(u32::MAX),
-    }
+    Error::Unsupported { what: WHAT, field, value: u32::try_from(value).unwrap_or(u32::MAX) }
 }
 
 fn first_sps(record: &[u8]) -> Result<&[u8], Error> {
-    let truncated = || Error::Truncated {
-        what: WHAT,
-        len: record.len(),
-    };
+    let truncated = || Error::Truncated { what: WHAT, len: record.len() };
     let count = record.get(5).ok_or_else(truncated)? & 0x1f;
     if count == 0 {
         return Err(unsupported("number of sequence parameter sets", 0));
     }
     let sets = record.get(6..).ok_or_else(truncated)?;
-    nal::units(sets, 2)
-        .next()
-        .ok_or_else(truncated)?
-        .map_err(|_| truncated())
+    nal::units(sets, 2).next().ok_or_else(truncated)?.map_err(|_| truncated())
 }
 
 /// What a sequence parameter set says (ISO/IEC 14496-10 7.3.2.1).
@@ -126,9 +108,7 @@ impl Sps {
     fn parse(nal: &[u8]) -> Result<Self, Error> {
         // h264-reader panics on an empty NAL unit.
         if nal::unit_type(nal) != Some(nal::SPS) {
-            return Err(Error::Sps(
-                "the first parameter set is not a sequence parameter set".into(),
-            ));
+            return Err(Error::Sps("the first parameter set is not a sequence parameter set".into()));
         }
         // Some encoders leave zeros behind the trailing bits (7.4.1: cabac_zero_words belong to slices only).
         let end = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
@@ -138,21 +118,13 @@ impl Sps {
         let (width, height) = sps.pixel_dimensions().map_err(|e| Error::Sps(format!("{e:?}")))?;
         for (field, side) in [("width", width), ("height", height)] {
             if !(1..=Self::MAX_SIDE).contains(&side) {
-                return Err(Error::Unsupported {
-                    what: "H.264 sequence parameter set",
-                    field,
-                    value: side,
-                });
+                return Err(Error::Unsupported { what: "H.264 sequence parameter set", field, value: side });
             }
         }
         let timing = sps.vui_parameters.and_then(|vui| vui.timing_info);
         // E.2.1: a frame lasts two ticks.
         let declared_rate = timing.and_then(|t| FrameRate::new(t.time_scale, t.num_units_in_tick.checked_mul(2)?));
-        Ok(Self {
-            width,
-            height,
-            declared_rate,
-        })
+        Ok(Self { width, height, declared_rate })
     }
 }
 
@@ -199,14 +171,8 @@ mod tests {
     fn what_is_not_a_record_is_an_error_that_says_why() {
         let message = |record: &[u8]| Config::parse(record).unwrap_err().to_string();
         assert_eq!(message(&[]), "AVCDecoderConfigurationRecord is cut short: 0 bytes");
-        assert_eq!(
-            message(&RECORD[..20]),
-            "AVCDecoderConfigurationRecord is cut short: 20 bytes"
-        );
-        assert_eq!(
-            message(&[0; 8]),
-            "AVCDecoderConfigurationRecord has unsupported version 0"
-        );
+        assert_eq!(message(&RECORD[..20]), "AVCDecoderConfigurationRecord is cut short: 20 bytes");
+        assert_eq!(message(&[0; 8]), "AVCDecoderConfigurationRecord has unsupported version 0");
         assert_eq!(
             message(&[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0]),
             "AVCDecoderConfigurationRecord has unsupported number of sequence parameter sets 0"

@@ -32,11 +32,7 @@ impl FromStr for ChannelName {
     fn from_str(text: &str) -> Result<Self, ChannelNameError> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         let valid = (1..=Self::MAX_LEN).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(allowed);
-        if valid {
-            Ok(Self(text.into()))
-        } else {
-            Err(ChannelNameError)
-        }
+        if valid { Ok(Self(text.into())) } else { Err(ChannelNameError) }
     }
 }
 
@@ -61,18 +57,7 @@ mod tests {
         for good in ["main", "Pitch_2", "a", "cam-1.hd", &"x".repeat(64)] {
             assert_eq!(good.parse::<ChannelName>().unwrap().as_str(), good);
         }
-        for bad in [
-            "",
-            ".",
-            "..",
-            ".main",
-            "a/b",
-            "a b",
-            "é",
-            "a%2f",
-            "a\0",
-            &"x".repeat(65),
-        ] {
+        for bad in ["", ".", "..", ".main", "a/b", "a b", "é", "a%2f", "a\0", &"x".repeat(65)] {
             assert_eq!(bad.parse::<ChannelName>(), Err(ChannelNameError), "{bad:?}");
         }
     }

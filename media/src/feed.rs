@@ -19,10 +19,7 @@ pub const MAX_BYTES: usize = 16 * 1_024 * 1_024;
 
 /// A new feed: the end that writes and a first reader.
 pub fn channel() -> (Writer, Reader) {
-    let shared = Arc::new(Shared {
-        state: Mutex::default(),
-        changed: Notify::new(),
-    });
+    let shared = Arc::new(Shared { state: Mutex::default(), changed: Notify::new() });
     let writer = Writer { shared };
     let reader = writer.reader();
     (writer, reader)
@@ -53,11 +50,7 @@ impl Writer {
     pub fn start(&mut self, tracks: Arc<[Track]>) {
         let mut state = self.shared.lock();
         let number = state.stretch.as_ref().map_or(0, |s| s.number + 1);
-        let lead = tracks
-            .iter()
-            .find(|t| t.format.kind() == Kind::Video)
-            .or(tracks.first())
-            .map(|t| t.id);
+        let lead = tracks.iter().find(|t| t.format.kind() == Kind::Video).or(tracks.first()).map(|t| t.id);
         state.stretch = Some(Stretch { number, lead, tracks });
     }
 
@@ -72,12 +65,7 @@ impl Writer {
         let mut state = self.shared.lock();
         let next = Arc::new(AtomicU64::new(state.last_entry_point()));
         state.readers.push(Arc::downgrade(&next));
-        Reader {
-            shared: Arc::clone(&self.shared),
-            next,
-            stretch: None,
-            skipped: 0,
-        }
+        Reader { shared: Arc::clone(&self.shared), next, stretch: None, skipped: 0 }
     }
 }
 
@@ -136,10 +124,7 @@ impl Reader {
         self.stretch = Some(entry.stretch.number);
         self.next.store(next, Ordering::Relaxed);
         let skipped = std::mem::take(&mut self.skipped);
-        Poll::Event(Event::Start {
-            tracks: Arc::clone(&entry.stretch.tracks),
-            skipped,
-        })
+        Poll::Event(Event::Start { tracks: Arc::clone(&entry.stretch.tracks), skipped })
     }
 }
 
@@ -252,24 +237,12 @@ mod tests {
     fn tracks() -> Arc<[Track]> {
         let config = aac::Config::parse(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let timescale = config.timescale();
-        Arc::new([Track {
-            id: TrackId(1),
-            timescale,
-            format: Format::Aac(config),
-            frame_ticks: Some(1_024),
-        }])
+        Arc::new([Track { id: TrackId(1), timescale, format: Format::Aac(config), frame_ticks: Some(1_024) }])
     }
 
     fn sample(ticks: i64, sync: bool) -> Sample {
         let dts = MediaTime::new(ticks, Timescale::new(48_000).unwrap());
-        Sample {
-            track: TrackId(1),
-            dts,
-            pts: dts,
-            sync,
-            data: Bytes::from_static(b"x"),
-            received: Instant::now(),
-        }
+        Sample { track: TrackId(1), dts, pts: dts, sync, data: Bytes::from_static(b"x"), received: Instant::now() }
     }
 
     /// `S2` for a start that skipped two, then the ticks of each sample, then `.` at the end.

@@ -43,11 +43,7 @@ impl FrameRate {
     }
 
     /// A decimal rate, as in metadata (`29.97`): the nearest standard rate within 0.02 %, else in thousandths.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be between 1 and MAX"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be between 1 and MAX")]
     pub fn from_f64(rate: f64) -> Option<Self> {
         if !(1.0..=f64::from(Self::MAX)).contains(&rate) {
             return None;
@@ -61,6 +57,11 @@ impl FrameRate {
     /// Frames per second, for figures and comparisons.
     pub fn as_f64(self) -> f64 {
         f64::from(self.numerator) / f64::from(self.denominator)
+    }
+
+    /// A whole number of frames per second, unlike 30000/1001.
+    pub fn is_whole(self) -> bool {
+        self.denominator == 1
     }
 
     /// A timescale in which [`FrameRate::frame_ticks`] is exact: a thousand or so ticks per frame.
@@ -118,18 +119,7 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            [
-                "24000/1001",
-                "24/1",
-                "25/1",
-                "30000/1001",
-                "30/1",
-                "50/1",
-                "60000/1001",
-                "60000/1001",
-                "60/1",
-                "25/2"
-            ]
+            ["24000/1001", "24/1", "25/1", "30000/1001", "30/1", "50/1", "60000/1001", "60000/1001", "60/1", "25/2"]
         );
     }
 

@@ -22,10 +22,7 @@ pub fn unit_type(nal: &[u8]) -> Option<u8> {
 ///
 /// Ends after the first error, which names the bytes that were left.
 pub fn units(data: &[u8], length_size: usize) -> Units<'_> {
-    Units {
-        rest: data,
-        length_size,
-    }
+    Units { rest: data, length_size }
 }
 
 /// Iterator over the NAL units of an access unit; see [`units`].
@@ -45,10 +42,7 @@ impl<'a> Iterator for Units<'a> {
         let Some((nal, rest)) = split_unit(self.rest, self.length_size) else {
             let len = self.rest.len();
             self.rest = &[];
-            return Some(Err(Error::Truncated {
-                what: "H.264 access unit",
-                len,
-            }));
+            return Some(Err(Error::Truncated { what: "H.264 access unit", len }));
         };
         self.rest = rest;
         Some(Ok(nal))
@@ -76,15 +70,6 @@ mod tests {
     fn a_length_past_the_end_is_one_error_and_then_the_end() {
         let data = [0, 1, 0x65, 0xff, 0xff, 0x65];
         let units: Vec<_> = units(&data, 2).collect();
-        assert_eq!(
-            units,
-            [
-                Ok(&[0x65][..]),
-                Err(Error::Truncated {
-                    what: "H.264 access unit",
-                    len: 3
-                })
-            ]
-        );
+        assert_eq!(units, [Ok(&[0x65][..]), Err(Error::Truncated { what: "H.264 access unit", len: 3 })]);
     }
 }

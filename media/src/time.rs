@@ -93,10 +93,7 @@ impl MediaTime {
         if to == self.timescale {
             return self;
         }
-        let ticks = div_round(
-            i128::from(self.ticks) * i128::from(to.get()),
-            i128::from(self.timescale.get()),
-        );
+        let ticks = div_round(i128::from(self.ticks) * i128::from(to.get()), i128::from(self.timescale.get()));
         Self::new(ticks, to)
     }
 

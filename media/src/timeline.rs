@@ -17,43 +17,33 @@ pub struct Clock {
 impl Clock {
     /// RTMP: milliseconds in 32 bits (RTMP 1.0, 5.3.1.1). Some encoders mask them at 31 bits; reading all of them modulo
     /// two to the 31 serves both.
-    pub const RTMP: Self = Self {
-        timescale: Timescale::MILLIS,
-        bits: 31,
-    };
+    pub const RTMP: Self = Self { timescale: Timescale::MILLIS, bits: 31 };
 }
 
 /// Undoes the wrap of a clock: each reading is taken for the one nearest to the reading before.
 #[derive(Debug, Clone)]
 pub struct Unwrap {
     clock: Clock,
-    last: Option<i64>,
+    last: i64,
 }
 
 impl Unwrap {
-    /// For readings of `clock`.
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, last: None }
+    /// For readings of `clock`, the first of which is taken for the one nearest to `origin`.
+    pub fn new(clock: Clock, origin: MediaTime) -> Self {
+        Self { clock, last: origin.rescale(clock.timescale).ticks() }
     }
 
     /// The next reading, in ticks that may have wrapped, as time that has not.
     pub fn read(&mut self, ticks: i64) -> MediaTime {
-        let unwrapped = self
-            .last
-            .map_or(ticks, |last| last.saturating_add(self.step(last, ticks)));
-        self.last = Some(unwrapped);
-        MediaTime::new(unwrapped, self.clock.timescale)
+        self.last = self.last.saturating_add(self.step(self.last, ticks));
+        MediaTime::new(self.last, self.clock.timescale)
     }
 
     /// The shortest way round from one reading to the next.
     fn step(&self, from: i64, to: i64) -> i64 {
         let period = 1_i64 << self.clock.bits.min(62);
         let forward = to.wrapping_sub(from).rem_euclid(period);
-        if forward >= period / 2 {
-            forward - period
-        } else {
-            forward
-        }
+        if forward >= period / 2 { forward - period } else { forward }
     }
 }
 
@@ -74,12 +64,7 @@ impl Grid {
     /// A grid of `frame_ticks` of `timescale` for times that were rounded to ticks of `source`.
     pub fn new(timescale: Timescale, frame_ticks: u32, source: Timescale) -> Self {
         let rounding = MediaTime::new(2, source).rescale(timescale).ticks();
-        Self {
-            timescale,
-            frame: i64::from(frame_ticks).max(1),
-            rounding: rounding.max(1),
-            last: None,
-        }
+        Self { timescale, frame: i64::from(frame_ticks).max(1), rounding: rounding.max(1), last: None }
     }
 
     /// A grid at a frame rate, in the timescale in which its frames are whole ticks.
@@ -96,6 +81,16 @@ impl Grid {
         };
         self.last = Some(placed);
         MediaTime::new(placed, self.timescale)
+    }
+
+    /// The timescale of the times it gives.
+    pub fn timescale(&self) -> Timescale {
+        self.timescale
+    }
+
+    /// Forgets where the samples before lay.
+    pub fn restart(&mut self) {
+        self.last = None;
     }
 
     /// A composition offset: whole frames, where it is meant to be.
@@ -135,6 +130,16 @@ impl Monotone {
         Self { timescale, last: None }
     }
 
+    /// The timescale of the times it gives.
+    pub fn timescale(&self) -> Timescale {
+        self.timescale
+    }
+
+    /// Forgets where the samples before lay.
+    pub fn restart(&mut self) {
+        self.last = None;
+    }
+
     /// The decode time of the next sample, observed at `time`.
     pub fn place(&mut self, time: MediaTime) -> MediaTime {
         let observed = time.rescale(self.timescale).ticks();
@@ -165,33 +170,21 @@ mod tests {
     #[test]
     fn a_clock_goes_on_when_it_wraps_at_32_or_at_31_bits() {
         for top in [1_i64 << 32, 1 << 31] {
-            let mut unwrap = Unwrap::new(Clock::RTMP);
-            let times: Vec<i64> = [top - 40, top - 7, 26, 60, 20]
-                .into_iter()
-                .map(|t| unwrap.read(t).ticks())
-                .collect();
+            let mut unwrap = Unwrap::new(Clock::RTMP, ms(top - 73));
+            let times: Vec<i64> = [top - 40, top - 7, 26, 60, 20].into_iter().map(|t| unwrap.read(t).ticks()).collect();
             assert_eq!(times, [top - 40, top - 7, top + 26, top + 60, top + 20]);
         }
     }
 
     #[test]
     fn milliseconds_become_whole_frames() {
-        assert_eq!(
-            place(&mut grid(30.0), &[0, 33, 67, 100, 133]),
-            [0, 1_000, 2_000, 3_000, 4_000]
-        );
-        assert_eq!(
-            place(&mut grid(29.97), &[0, 33, 67, 100, 133]),
-            [0, 1_001, 2_002, 3_003, 4_004]
-        );
+        assert_eq!(place(&mut grid(30.0), &[0, 33, 67, 100, 133]), [0, 1_000, 2_000, 3_000, 4_000]);
+        assert_eq!(place(&mut grid(29.97), &[0, 33, 67, 100, 133]), [0, 1_001, 2_002, 3_003, 4_004]);
     }
 
     #[test]
     fn jitter_within_half_a_frame_is_smoothed() {
-        assert_eq!(
-            place(&mut grid(25.0), &[0, 52, 69, 131, 160]),
-            [0, 1_000, 2_000, 3_000, 4_000]
-        );
+        assert_eq!(place(&mut grid(25.0), &[0, 52, 69, 131, 160]), [0, 1_000, 2_000, 3_000, 4_000]);
     }
 
     #[test]

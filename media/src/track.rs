@@ -32,8 +32,7 @@ pub struct Track {
 impl Track {
     /// How long one sample lasts, on a constant grid.
     pub fn frame_duration(&self) -> Option<MediaTime> {
-        self.frame_ticks
-            .map(|ticks| MediaTime::new(i64::from(ticks), self.timescale))
+        self.frame_ticks.map(|ticks| MediaTime::new(i64::from(ticks), self.timescale))
     }
 
     /// The frame rate of a video track on a constant grid.

@@ -1,0 +1,152 @@
+use std::collections::BTreeMap;
+
+use touchline_media::{FrameRate, Kind, MediaTime, Timescale, TrackId};
+
+use super::{Expected, Source, Unit};
+
+/// A track that was announced, or may yet come, is waited for while the others fill this many milliseconds.
+pub(super) const MAX_WAIT_ANNOUNCED: i64 = 2_000;
+/// The same for a track that nobody announced.
+pub(super) const MAX_WAIT_UNANNOUNCED: i64 = 500;
+/// The most units that wait.
+pub(super) const MAX_UNITS: usize = 512;
+/// The most bytes that wait.
+pub(super) const MAX_BYTES: usize = 16 * 1_024 * 1_024;
+
+/// Intervals that confirm a declared frame rate.
+const CONFIRMING: usize = 4;
+/// Intervals from which a frame rate is measured.
+const MEASURING: usize = 16;
+
+/// Units that wait until the tracks and the frame rates of a stretch are known.
+#[derive(Debug, Default)]
+pub(super) struct Probe {
+    units: Vec<Unit>,
+    bytes: usize,
+}
+
+impl Probe {
+    pub(super) fn push(&mut self, unit: Unit) {
+        self.bytes += unit.data.len();
+        self.units.push(unit);
+    }
+
+    pub(super) fn is_ready(&self, sources: &BTreeMap<TrackId, Source>, expected: Option<Expected>) -> bool {
+        if self.units.len() >= MAX_UNITS || self.bytes >= MAX_BYTES {
+            return true;
+        }
+        // A decoder configuration announces its track as well as metadata do.
+        let configured = |kind| sources.values().any(|source| source.format.kind() == kind);
+        let announced = expected.is_some() || (configured(Kind::Video) && configured(Kind::Audio));
+        let wait = if announced { MAX_WAIT_ANNOUNCED } else { MAX_WAIT_UNANNOUNCED };
+        let expected = expected.unwrap_or(Expected { video: true, audio: true });
+        let here = |kind| {
+            let here = |(id, source): (&TrackId, &Source)| source.format.kind() == kind && self.has(*id);
+            sources.iter().any(here)
+        };
+        let complete = (!expected.video || here(Kind::Video)) && (!expected.audio || here(Kind::Audio));
+        let waited = self.span(sources);
+        (complete || waited >= wait) && (self.rates_are_known(sources) || waited >= MAX_WAIT_ANNOUNCED)
+    }
+
+    /// The frame rate of each video track that has one.
+    pub(super) fn rates(&self, sources: &BTreeMap<TrackId, Source>) -> BTreeMap<TrackId, FrameRate> {
+        self.videos(sources).filter_map(|(id, source)| Some((id, self.intervals(id).rate(source)?))).collect()
+    }
+
+    pub(super) fn into_units(self) -> Vec<Unit> {
+        self.units
+    }
+
+    fn has(&self, track: TrackId) -> bool {
+        self.units.iter().any(|unit| unit.track == track)
+    }
+
+    fn rates_are_known(&self, sources: &BTreeMap<TrackId, Source>) -> bool {
+        self.videos(sources).all(|(id, source)| {
+            let intervals = self.intervals(id);
+            intervals.0.len() >= MEASURING || intervals.confirmed(source).is_some()
+        })
+    }
+
+    fn videos<'a>(&'a self, sources: &'a BTreeMap<TrackId, Source>) -> impl Iterator<Item = (TrackId, &'a Source)> {
+        let is_video = |(id, source): &(&TrackId, &Source)| source.format.kind() == Kind::Video && self.has(**id);
+        sources.iter().filter(is_video).map(|(id, source)| (*id, source))
+    }
+
+    /// The longest span that a track fills, in milliseconds.
+    fn span(&self, sources: &BTreeMap<TrackId, Source>) -> i64 {
+        let spans = sources.iter().map(|(id, source)| {
+            let mut times = self.units.iter().filter(|unit| unit.track == *id).map(|unit| unit.dts);
+            let first = times.next().unwrap_or(0);
+            let span = times.max().unwrap_or(first).saturating_sub(first);
+            MediaTime::new(span, source.clock.timescale).rescale(Timescale::MILLIS).ticks()
+        });
+        spans.max().unwrap_or(0)
+    }
+
+    fn intervals(&self, track: TrackId) -> Intervals {
+        let times: Vec<i64> = self.units.iter().filter(|unit| unit.track == track).map(|unit| unit.dts).collect();
+        let steps = times.iter().zip(times.iter().skip(1));
+        Intervals(steps.map(|(a, b)| b.saturating_sub(*a)).collect())
+    }
+}
+
+/// Ticks of the publisher's clock between the units of a track.
+struct Intervals(Vec<i64>);
+
+impl Intervals {
+    fn rate(&self, source: &Source) -> Option<FrameRate> {
+        self.confirmed(source).or_else(|| self.measured(source))
+    }
+
+    /// A rate that the publisher declares and that its timestamps bear out.
+    fn confirmed(&self, source: &Source) -> Option<FrameRate> {
+        if self.0.len() < CONFIRMING {
+            return None;
+        }
+        let median = self.median()?;
+        let in_bitstream = match &source.format {
+            touchline_media::Format::Avc(config) => config.declared_rate,
+            _ => None,
+        };
+        [source.declared_rate, in_bitstream].into_iter().flatten().find(|rate| {
+            // Timestamps are rounded: an interval is right to a tick.
+            (median - ticks_per_frame(*rate, source)).abs() <= 1.01
+        })
+    }
+
+    /// The standard rate nearest to what the timestamps show, if they show one.
+    fn measured(&self, source: &Source) -> Option<FrameRate> {
+        let median = self.median()?;
+        let regular = self.0.iter().filter(|&&interval| (as_f64(interval) - median).abs() <= median * 0.35 + 1.0);
+        let regular: Vec<f64> = regular.map(|&interval| as_f64(interval)).collect();
+        if regular.len() * 5 < self.0.len() * 4 {
+            return None;
+        }
+        let regular_count = i64::try_from(regular.len()).ok()?;
+        let mean = regular.iter().sum::<f64>() / as_f64(regular_count);
+        let off = |rate: &FrameRate| (ticks_per_frame(*rate, source) - mean).abs();
+        // Too few frames to tell 30 from 29.97: whole rates are the likelier ones.
+        let whole = FrameRate::STANDARD.into_iter().filter(|rate| rate.is_whole());
+        let nearest = |rates: &mut dyn Iterator<Item = FrameRate>| rates.min_by(|a, b| off(a).total_cmp(&off(b)));
+        let rate = nearest(&mut whole.filter(|rate| off(rate) * as_f64(regular_count) <= 2.0))
+            .or_else(|| nearest(&mut FrameRate::STANDARD.into_iter()))?;
+        (off(&rate) <= mean * 0.02).then_some(rate)
+    }
+
+    fn median(&self) -> Option<f64> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).map(|&median| as_f64(median))
+    }
+}
+
+fn ticks_per_frame(rate: FrameRate, source: &Source) -> f64 {
+    f64::from(source.clock.timescale.get()) / rate.as_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "intervals between frames are far below 2^52 ticks, or nonsense")]
+fn as_f64(ticks: i64) -> f64 {
+    ticks as f64
+}
