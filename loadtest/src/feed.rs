@@ -1,0 +1,91 @@
+//! `touchline-loadtest feed`: a moving test picture with clocks, pushed over RTMP by a real encoder.
+
+mod encoder;
+mod options;
+mod schedule;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, sleep_until};
+
+pub use options::{Bitrate, FrameRate, Gop, Options, Size};
+
+use crate::Error;
+use crate::test_card::TestCard;
+use encoder::Encoder;
+use schedule::Schedule;
+
+/// Pause before a new attempt when the server went away.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+/// ffmpeg reads its first picture before it connects, and takes more only when the server has accepted the stream.
+const FRAMES_BEFORE_CONNECTED: u64 = 3;
+/// Time between two progress lines.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// Feeds until SIGINT or SIGTERM; with `--once`, until the server goes away, which is then an error.
+pub async fn run(options: &Options) -> Result<(), Error> {
+    let mut card = TestCard::new(options.size.width, options.size.height, options.caption());
+    let mut stop = std::pin::pin!(stop_signal()?);
+    println!("feed: {options}");
+    loop {
+        let mut encoder = Encoder::start(options)?;
+        println!("feed: connecting to {}", options.shown_url());
+        tokio::select! {
+            biased;
+            () = &mut stop => {
+                println!("feed: stopping");
+                return encoder.finish().await;
+            }
+            () = play(&mut card, &mut encoder, options) => {}
+        }
+        let gone = encoder.reason().await?;
+        if options.once {
+            return Err(gone);
+        }
+        println!("feed: {gone}; trying again in {} s", RECONNECT_AFTER.as_secs());
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = sleep(RECONNECT_AFTER) => {}
+        }
+    }
+}
+
+/// Draws and writes frames by the wall clock until the encoder takes no more.
+async fn play(card: &mut TestCard, encoder: &mut Encoder, options: &Options) {
+    let mut schedule = Schedule::new(options.frame_rate, Instant::now());
+    let mut report_at = Instant::now() + PROGRESS_EVERY;
+    loop {
+        let number = schedule.written();
+        sleep_until(schedule.due()).await;
+        if encoder.write(card.draw(unix_ms(), number)).await.is_err() {
+            return;
+        }
+        let now = Instant::now();
+        schedule.wrote(now);
+        if schedule.written() == FRAMES_BEFORE_CONNECTED {
+            println!("feed: publishing to {}", options.shown_url());
+        }
+        if now >= report_at {
+            println!("feed: {}", schedule.progress(PROGRESS_EVERY));
+            report_at += PROGRESS_EVERY;
+        }
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Completes on SIGINT or SIGTERM.
+fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
+    let listen = |kind| signal(kind).map_err(|source| Error::Io { doing: "listening for signals", source });
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,40 @@
+//! Touchline's black box: feeds, and later viewers and judges, that speak wire protocols and import no stage of the server.
+
+pub mod feed;
+pub mod frame_clock;
+pub mod picture;
+pub mod test_card;
+
+/// What can go wrong in a command, in words for the person who typed it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A command line value that does not parse.
+    #[error("{value:?} is not a {what}: {expected}")]
+    Argument {
+        /// What the value should have been.
+        what: &'static str,
+        /// What was typed.
+        value: String,
+        /// What is accepted, with an example.
+        expected: &'static str,
+    },
+    /// ffmpeg could not be started because it is not there.
+    #[error("ffmpeg is not installed or not on the PATH; on Debian: apt-get install ffmpeg")]
+    EncoderMissing,
+    /// ffmpeg ended by itself.
+    #[error("ffmpeg ended with {status}{}", said.as_deref().map(|line| format!(": {line}")).unwrap_or_default())]
+    EncoderEnded {
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// The last line it wrote to its standard error.
+        said: Option<String>,
+    },
+    /// A process could not be started, waited for or signalled.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
