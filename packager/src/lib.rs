@@ -1,0 +1,27 @@
+//! Samples become CMAF parts, segments and playlists of Low-Latency HLS (RFC 8216bis).
+//!
+//! Pure: no I/O and no clock, and the same samples give the same bytes. A [`Packager`] turns the samples of a channel
+//! into [`Event`]s; a [`Window`] turns the events of a rendition into what viewers fetch.
+
+mod bitrate;
+mod error;
+mod event;
+mod multivariant;
+mod name;
+mod notice;
+mod playlist;
+mod presentation;
+mod segment;
+mod settings;
+mod window;
+
+pub use bitrate::Rates;
+pub use error::Error;
+pub use event::{Event, Init, Part, SegmentEnd, SegmentStart};
+pub use multivariant::multivariant;
+pub use name::{Epoch, Item, Name, NameError};
+pub use notice::Notice;
+pub use playlist::MediaPlaylist;
+pub use presentation::{Coding, Media, Presentation, Rendition, RenditionId};
+pub use settings::Settings;
+pub use window::{Found, Resource, Window};

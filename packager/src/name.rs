@@ -1,0 +1,148 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// Tells the URIs of a presentation from those of every other one of the same channel: Unix time of its opening in
+/// milliseconds, written in base 36.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+/// The file name of something that a viewer fetches; relative to its media playlist, never used twice.
+///
+/// `init0-mgx2k9a7.mp4`, `seg889017734-mgx2k9a7.m4s`, `part17-mgx2k9a7.m4s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// The presentation that it belongs to.
+    pub epoch: Epoch,
+    /// What it names.
+    pub item: Item,
+}
+
+/// What a [`Name`] names, within its rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Item {
+    /// An init section, by its number.
+    Init(u32),
+    /// A segment, by its Media Sequence Number.
+    Segment(u64),
+    /// A part, by its running number: so the preload hint names the next part even when that turns out to begin a segment.
+    Part(u64),
+}
+
+/// The text is no file name of a presentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of an init section, a segment or a part")]
+pub struct NameError;
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let epoch = self.epoch;
+        match self.item {
+            Item::Init(number) => write!(f, "init{number}-{epoch}.mp4"),
+            Item::Segment(msn) => write!(f, "seg{msn}-{epoch}.m4s"),
+            Item::Part(number) => write!(f, "part{number}-{epoch}.m4s"),
+        }
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::parse(text).ok_or(NameError)
+    }
+}
+
+impl Name {
+    fn parse(text: &str) -> Option<Self> {
+        let (stem, extension) = text.rsplit_once('.')?;
+        let (item, epoch) = stem.split_once('-')?;
+        let epoch = Epoch(canonical(epoch, 36)?);
+        let item = match extension {
+            "mp4" => Item::Init(canonical(item.strip_prefix("init")?, 10)?.try_into().ok()?),
+            "m4s" => match item.strip_prefix("seg") {
+                Some(msn) => Item::Segment(canonical(msn, 10)?),
+                None => Item::Part(canonical(item.strip_prefix("part")?, 10)?),
+            },
+            _ => return None,
+        };
+        Some(Self { epoch, item })
+    }
+}
+
+/// A number in the one way that it is written here: one thing has one URL, so caches hold it once.
+fn canonical(digits: &str, radix: u32) -> Option<u64> {
+    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
+    let padded = digits.len() > 1 && digits.starts_with('0');
+    if plain && !padded { u64::from_str_radix(digits, radix).ok() } else { None }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // u64::MAX has 13 digits in base 36.
+        let mut text = String::with_capacity(13);
+        let mut rest = self.0;
+        loop {
+            text.extend(u32::try_from(rest % 36).ok().and_then(|digit| char::from_digit(digit, 36)));
+            rest /= 36;
+            if rest == 0 {
+                break;
+            }
+        }
+        text.chars().rev().try_for_each(|digit| fmt::Write::write_char(f, digit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_name_has_one_spelling() {
+        let good =
+            ["init0-1.mp4", "seg889017734-mgx2k9a7.m4s", "part0-0.m4s", "part18446744073709551615-3w5e11264sgsf.m4s"];
+        for text in good {
+            assert_eq!(text.parse::<Name>().unwrap().to_string(), text);
+        }
+        let bad = [
+            "",
+            "part",
+            "part1",
+            "part1-.m4s",
+            "part-a.m4s",
+            "part01-a.m4s",
+            "part+1-a.m4s",
+            "part1-A.m4s",
+            "part1-0a.m4s",
+            "part1-a.mp4",
+            "init1-a.m4s",
+            "init4294967296-a.mp4",
+            "part18446744073709551616-a.m4s",
+            "seg1-a.m4s?x",
+            "é1-a.m4s",
+            "part1-a-b.m4s",
+            "partf-a.m4s",
+        ];
+        for text in bad {
+            assert_eq!(text.parse::<Name>(), Err(NameError), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_survive_the_way_through_a_url(epoch: u64, number: u64, msn: u64, init: u32) {
+            for item in [Item::Part(number), Item::Segment(msn), Item::Init(init)] {
+                let name = Name { epoch: Epoch(epoch), item };
+                prop_assert_eq!(name.to_string().parse(), Ok(name));
+            }
+        }
+
+        #[test]
+        fn any_text_is_parsed_without_panic_and_only_to_itself(text in "(init|seg|part)?[0-9a-z+-]{0,24}(\\.m4s|\\.mp4)?") {
+            if let Ok(name) = text.parse::<Name>() {
+                prop_assert_eq!(name.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use touchline_media::{FrameRate, Kind};
+
+use crate::Epoch;
+
+/// What stays the same from a channel's opening to its end: the values that RFC 8216bis 6.2.1 forbids to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presentation {
+    /// Tells its URIs from those of every other presentation of the channel.
+    pub epoch: Epoch,
+    /// The Media Sequence Number of the first segment of every rendition.
+    pub first_msn: u64,
+    /// EXT-X-TARGETDURATION of every rendition, in seconds.
+    pub target_duration: u32,
+    /// PART-TARGET of every rendition, in whole milliseconds.
+    pub part_target: Duration,
+    /// How much media a playlist lists in whole segments.
+    pub window: Duration,
+    /// The renditions, in the order of their [`RenditionId`]s.
+    pub renditions: Vec<Rendition>,
+}
+
+impl Presentation {
+    /// The rendition with this id.
+    pub fn rendition(&self, id: RenditionId) -> Option<&Rendition> {
+        self.renditions.get(usize::from(id.0))
+    }
+
+    /// The id of the rendition with this name.
+    pub fn find(&self, name: &str) -> Option<RenditionId> {
+        self.ids().zip(&self.renditions).find(|(_, rendition)| rendition.name == name).map(|(id, _)| id)
+    }
+
+    /// The ids of all renditions.
+    pub fn ids(&self) -> impl Iterator<Item = RenditionId> + use<> {
+        (0..=u8::MAX).map(RenditionId).take(self.renditions.len())
+    }
+
+    /// Three target durations: how near to the live edge parts are listed, and the least that a playlist holds.
+    pub fn three_targets(&self) -> Duration {
+        Duration::from_secs(3 * u64::from(self.target_duration))
+    }
+}
+
+/// Index of a rendition in [`Presentation::renditions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RenditionId(pub u8);
+
+/// One media playlist of a presentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendition {
+    /// Its name in URIs: `video`, `audio`.
+    pub name: String,
+    /// What it carried when the presentation opened; [`crate::Init`] tells what it carries now.
+    pub coding: Coding,
+}
+
+impl Rendition {
+    /// Pictures or sound.
+    pub fn kind(&self) -> Kind {
+        self.coding.kind()
+    }
+}
+
+/// What a multivariant playlist says about the media of a rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coding {
+    /// The RFC 6381 string.
+    pub codec: String,
+    /// Picture or sound format.
+    pub media: Media,
+}
+
+/// Picture or sound format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Media {
+    /// Pictures.
+    Video {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Frames per second, where the source keeps a constant grid.
+        frame_rate: Option<FrameRate>,
+    },
+    /// Sound.
+    Audio {
+        /// Sampling frequency in Hz.
+        sample_rate: u32,
+        /// Channels, 1 to 8.
+        channels: u8,
+    },
+}
+
+impl Coding {
+    /// Pictures or sound.
+    pub fn kind(&self) -> Kind {
+        match self.media {
+            Media::Video { .. } => Kind::Video,
+            Media::Audio { .. } => Kind::Audio,
+        }
+    }
+}
