@@ -1,0 +1,103 @@
+// Pause, sound, live and full screen, by mouse, touch and keyboard.
+
+/** Controls fade after this long without a move, in milliseconds. */
+const IDLE_AFTER_MS = 2_500;
+/** Further behind the player's aim than this, in seconds, there is a way back to live. */
+const OFFER_LIVE_S = 3;
+
+/**
+ * @param {(id: string) => HTMLElement} element
+ * @param {HTMLVideoElement} video
+ * @param {import('./session.js').Session} session
+ */
+export function connectControls(element, video, session) {
+  const [stage, pause, mute, unmute, fullscreen, toLive] =
+    ['stage', 'pause', 'mute', 'unmute', 'fullscreen', 'to-live'].map(element);
+  const volume = /** @type {HTMLInputElement} */ (element('volume'));
+  if (!stage || !pause || !mute || !unmute || !fullscreen || !toLive) return;
+
+  const togglePause = () => {
+    if (!video.paused) return video.pause();
+    // What was missed is not what a live viewer waits for.
+    session.playback?.seekToLive();
+    play(video);
+  };
+  const toggleSound = () => {
+    video.muted = !video.muted;
+    if (!video.muted && video.volume === 0) video.volume = 1;
+    if (!video.muted) play(video);
+  };
+  const toggleFullscreen = () => (document.fullscreenElement ? document.exitFullscreen() : enterFullscreen(stage, video));
+
+  pause.addEventListener('click', togglePause);
+  mute.addEventListener('click', toggleSound);
+  unmute.addEventListener('click', toggleSound);
+  fullscreen.addEventListener('click', toggleFullscreen);
+  toLive.addEventListener('click', () => {
+    session.playback?.seekToLive();
+    play(video);
+  });
+  volume.addEventListener('input', () => {
+    video.volume = volume.valueAsNumber;
+    video.muted = video.volume === 0;
+  });
+  video.addEventListener('dblclick', toggleFullscreen);
+
+  const keys = { k: togglePause, m: toggleSound, f: toggleFullscreen };
+  document.addEventListener('keydown', ({ key, ctrlKey, metaKey, altKey }) => {
+    if (!ctrlKey && !metaKey && !altKey) keys[/** @type {keyof typeof keys} */ (key.toLowerCase())]?.();
+  });
+
+  const reflect = () => {
+    // The icons show what is: sound on or off, running or not.
+    mute.dataset.off = String(video.muted);
+    mute.setAttribute('aria-pressed', String(video.muted));
+    pause.dataset.off = String(video.paused);
+    pause.setAttribute('aria-label', video.paused ? 'Play' : 'Pause');
+    volume.valueAsNumber = video.muted ? 0 : video.volume;
+    unmute.hidden = !video.muted || session.phase !== 'playing';
+  };
+  for (const event of ['volumechange', 'play', 'pause', 'playing', 'emptied']) video.addEventListener(event, reflect);
+  reflect();
+  fadeWhenIdle(stage, video);
+
+  return {
+    /** @param {import('./stats.js').Stats} stats */
+    update({ edgeLatency, targetLatency }) {
+      toLive.hidden = edgeLatency === null || edgeLatency - (targetLatency ?? 0) < OFFER_LIVE_S;
+      reflect();
+    },
+  };
+}
+
+/** @param {HTMLVideoElement} video */
+export function play(video) {
+  // Refused without a gesture when there is sound: the page stays as it is, and the play button is there.
+  video.play().catch(() => {});
+}
+
+/**
+ * @param {HTMLElement} stage
+ * @param {HTMLVideoElement & { webkitEnterFullscreen?: () => void }} video
+ */
+function enterFullscreen(stage, video) {
+  // An iPhone lets only the video itself fill the screen.
+  if (stage.requestFullscreen) stage.requestFullscreen();
+  else video.webkitEnterFullscreen?.();
+}
+
+/**
+ * @param {HTMLElement} stage
+ * @param {HTMLVideoElement} video
+ */
+function fadeWhenIdle(stage, video) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
+  const awake = () => {
+    stage.dataset.idle = 'false';
+    clearTimeout(timer);
+    timer = setTimeout(() => (stage.dataset.idle = String(!video.paused)), IDLE_AFTER_MS);
+  };
+  for (const event of ['pointermove', 'pointerdown', 'focusin']) stage.addEventListener(event, awake);
+  video.addEventListener('pause', awake);
+  awake();
+}

@@ -1,0 +1,99 @@
+/*! Contains hls.js, licensed under the Apache License 2.0: https://github.com/video-dev/hls.js */
+// Playback by hls.js in low-latency mode.
+
+import Hls from 'hls.js';
+
+import { BitrateMeter } from './bitrate.js';
+
+/** @typedef {import('./session.js').Outcome} Outcome */
+/** @typedef {import('./session.js').Playback} Playback */
+
+/** A media error that comes back this soon after a recovery is not going to be recovered from. */
+const RECOVERY_HOLDS_MS = 5_000;
+
+export const supported = () => Hls.isSupported();
+
+/**
+ * @param {HTMLVideoElement} video
+ * @param {string} url
+ * @returns {Playback}
+ */
+export function play(video, url) {
+  const hls = new Hls({
+    lowLatencyMode: true,
+    // Held playlist requests end with 503 while a publisher is away. It may well return, so keep asking; a channel that is
+    // gone answers 404, which is not asked again.
+    playlistLoadPolicy: policy(60),
+    fragLoadPolicy: policy(6),
+    backBufferLength: 30,
+  });
+  const bitrate = new BitrateMeter();
+  /** @type {string[]} */ const errors = [];
+  let lastMediaAt = performance.now();
+  let recoveredAt = -Infinity;
+  /** @type {(outcome: Outcome) => void} */ let settle = () => {};
+  const done = new Promise((/** @type {(outcome: Outcome) => void} */ resolve) => (settle = resolve)).finally(() => {
+    video.removeEventListener('ended', onEnded);
+    hls.destroy();
+  });
+
+  const onEnded = () => settle({ kind: 'ended' });
+  video.addEventListener('ended', onEnded);
+
+  hls.on(Hls.Events.FRAG_BUFFERED, (_, { frag, part, stats }) => {
+    lastMediaAt = performance.now();
+    bitrate.add(frag.type, stats.total, (part ?? frag).duration);
+  });
+
+  hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+    // A programme that was over before anything was seen of it.
+    if (!details.live && video.readyState === 0) settle({ kind: 'ended' });
+  });
+
+  hls.on(Hls.Events.ERROR, (_, { fatal, type, details, error, response }) => {
+    errors.push(`${fatal ? 'fatal ' : ''}${details}: ${error.message}`);
+    if (!fatal) return;
+    if (response?.code === 404 || response?.code === 410) {
+      settle({ kind: 'absent' });
+    } else if (type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - recoveredAt > RECOVERY_HOLDS_MS) {
+      recoveredAt = performance.now();
+      hls.recoverMediaError();
+    } else {
+      settle({ kind: 'failed', reason: details });
+    }
+  });
+
+  hls.loadSource(url);
+  hls.attachMedia(video);
+
+  return {
+    done,
+    abandon: (reason) => settle({ kind: 'failed', reason }),
+    lastMediaAt: () => lastMediaAt,
+    seekToLive: () => {
+      if (hls.liveSyncPosition !== null) video.currentTime = hls.liveSyncPosition;
+    },
+    readings: () => ({
+      player: `hls.js ${Hls.version}`,
+      live: hls.latestLevelDetails?.live ?? false,
+      programDate: hls.playingDate?.getTime() ?? null,
+      edgeLatency: hls.latestLevelDetails ? hls.latency : null,
+      targetLatency: hls.targetLatency,
+      bitrate: bitrate.bitsPerSecond(),
+      frameRate: hls.levels[hls.currentLevel]?.frameRate || null,
+      errors,
+    }),
+  };
+}
+
+/** @param {number} retries */
+function policy(retries) {
+  return {
+    default: {
+      maxTimeToFirstByteMs: 15_000,
+      maxLoadTimeMs: 30_000,
+      timeoutRetry: { maxNumRetry: 4, retryDelayMs: 0, maxRetryDelayMs: 0 },
+      errorRetry: { maxNumRetry: retries, retryDelayMs: 500, maxRetryDelayMs: 1_000 },
+    },
+  };
+}

@@ -1,0 +1,85 @@
+// The page at /watch/CHANNEL.
+
+import { channelOf } from './channel.js';
+import { connectControls } from './controls.js';
+import { noticeFor } from './notice.js';
+import { rtmpServer } from './publish.js';
+import { Session } from './session.js';
+import { StallMeter } from './stalls.js';
+import { show, snapshot } from './stats.js';
+
+/** How often the page looks at its player, in milliseconds. */
+const LOOK_MS = 100;
+/** Figures change no faster than they can be read: every so many looks. */
+const LOOKS_PER_FIGURE = 5;
+/** Media arrives, yet the picture has stood still this long: the player is stuck and is started again, in milliseconds. */
+const STUCK_MS = 8_000;
+
+const channel = channelOf(location.pathname);
+const video = /** @type {HTMLVideoElement} */ (element('video'));
+const session = new Session(video, `/live/${encodeURIComponent(channel)}/index.m3u8`);
+const stalls = new StallMeter();
+const controls = connectControls(element, video, session);
+
+document.title = `${channel} · Touchline`;
+element('channel').textContent = channel;
+element('publish-server').textContent = rtmpServer(location);
+element('publish-key').textContent = channel;
+
+// For tests and for people at the console: read only.
+Object.defineProperty(window, 'touchline', {
+  value: Object.freeze({
+    channel,
+    get stats() {
+      return Object.freeze(snapshot(video, session, stalls));
+    },
+  }),
+});
+
+video.addEventListener('playing', () => session.playing());
+let looks = 0;
+setInterval(look, LOOK_MS);
+look();
+session.run();
+
+function look() {
+  const now = performance.now();
+  stalls.sample(now, video.currentTime, session.phase === 'playing' && !video.paused && !video.ended);
+  const standingStillMs = stalls.standingStill(now);
+  const silentMs = now - (session.playback?.lastMediaAt() ?? now);
+  tell(noticeFor({ channel, phase: session.phase, standingStillMs, silentMs }));
+  if (standingStillMs > STUCK_MS && silentMs < LOOK_MS * 10) session.playback?.abandon('stuck');
+
+  const stats = snapshot(video, session, stalls);
+  const live = session.phase === 'playing' && standingStillMs === 0 && !video.paused;
+  const badge = element('badge');
+  badge.dataset.live = String(live);
+  const word = live ? 'Live' : session.phase === 'playing' ? (video.paused ? 'Paused' : 'Waiting') : 'Offline';
+  if (badge.textContent !== word) badge.textContent = word;
+  if (looks % LOOKS_PER_FIGURE === 0) show(element('stats'), stats);
+  controls?.update(stats);
+  looks += 1;
+}
+
+/**
+ * Touches the page only when something changed, so that a screen reader speaks once.
+ *
+ * @param {import('./notice.js').Notice} notice
+ */
+function tell({ kind, title, text, overPicture, howToPublish }) {
+  const box = element('notice');
+  box.dataset.kind = kind;
+  box.dataset.over = overPicture ? 'picture' : 'nothing';
+  for (const [id, words] of /** @type {const} */ ([['notice-title', title], ['notice-text', text]])) {
+    if (element(id).textContent !== words) element(id).textContent = words;
+  }
+  element('publish-hint').hidden = !howToPublish;
+  element('controls').hidden = kind !== 'none' && !overPicture;
+}
+
+/** @param {string} id */
+function element(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`watch.html has no #${id}`);
+  return found;
+}
