@@ -60,6 +60,11 @@ impl Writer {
         self.shared.changed.notify_waiters();
     }
 
+    /// Tells, for as long as it is kept, whether this writer is still there.
+    pub fn presence(&self) -> Presence {
+        Presence(Arc::clone(&self.shared))
+    }
+
     /// Another reader, from the last sync sample on.
     pub fn reader(&self) -> Reader {
         let mut state = self.shared.lock();
@@ -73,6 +78,17 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.lock().ended = true;
         self.shared.changed.notify_waiters();
+    }
+}
+
+/// Whether the writer of a feed is still there.
+#[derive(Debug)]
+pub struct Presence(Arc<Shared>);
+
+impl Presence {
+    /// False once the writer has been dropped.
+    pub fn is_present(&self) -> bool {
+        !self.0.lock().ended
     }
 }
 
@@ -324,12 +340,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_waiting_reader_is_woken_by_the_next_sample() {
+    async fn a_waiting_reader_is_woken_and_the_writers_absence_shows() {
         let (mut writer, mut reader) = channel();
         writer.start(tracks());
         let reading = tokio::spawn(async move { reader.next().await });
         tokio::task::yield_now().await;
         writer.push(sample(7, true));
+        let presence = writer.presence();
+        assert!(presence.is_present());
+        drop(writer);
+        assert!(!presence.is_present());
         assert!(matches!(reading.await.unwrap(), Some(Event::Start { .. })));
     }
 }

@@ -50,14 +50,22 @@ impl Unwrap {
 /// Puts the samples of a track with a constant frame rate back onto its grid.
 ///
 /// A time within half a frame of where the grid expects it is where the grid expects it. One further off (frames were
-/// dropped, the source stalled or runs at another rate than it says) moves the grid. Times never repeat or go back.
+/// dropped, the source stalled or runs at another rate than it says) moves the grid. Decode times never repeat or go
+/// back.
 #[derive(Debug, Clone)]
 pub struct Grid {
     timescale: Timescale,
     frame: i64,
     /// Times that lie this near to a whole number of frames are meant to be there.
     rounding: i64,
-    last: Option<i64>,
+    last: Option<Last>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    dts: i64,
+    /// A point of the grid.
+    anchor: i64,
 }
 
 impl Grid {
@@ -72,17 +80,6 @@ impl Grid {
         Self::new(rate.timescale(), rate.frame_ticks(), source)
     }
 
-    /// The decode time of the next sample, observed at `time`.
-    pub fn place(&mut self, time: MediaTime) -> MediaTime {
-        let observed = time.rescale(self.timescale).ticks();
-        let placed = match self.last {
-            None => observed,
-            Some(last) => self.after(last, observed),
-        };
-        self.last = Some(placed);
-        MediaTime::new(placed, self.timescale)
-    }
-
     /// The timescale of the times it gives.
     pub fn timescale(&self) -> Timescale {
         self.timescale
@@ -93,21 +90,36 @@ impl Grid {
         self.last = None;
     }
 
-    /// A composition offset: whole frames, where it is meant to be.
-    pub fn offset(&self, offset: MediaTime) -> MediaTime {
-        let observed = offset.rescale(self.timescale).ticks();
-        MediaTime::new(self.whole_frames(observed).unwrap_or(observed), self.timescale)
+    /// Decode and presentation time of the next sample, observed at `dts` and presented `offset` later.
+    pub fn place(&mut self, dts: MediaTime, offset: MediaTime) -> (MediaTime, MediaTime) {
+        let observed = dts.rescale(self.timescale).ticks();
+        let offset = offset.rescale(self.timescale).ticks();
+        let last = match self.last {
+            None => Last { dts: observed, anchor: observed },
+            Some(last) => self.after(last, observed),
+        };
+        self.last = Some(last);
+        let pts = if last.dts == last.anchor {
+            last.dts + self.whole_frames(offset).unwrap_or(offset)
+        } else {
+            // Encoders that clamp the first decode times still have every picture on the grid.
+            let pts = observed + offset - last.anchor;
+            last.anchor + self.whole_frames(pts).unwrap_or(pts)
+        };
+        (MediaTime::new(last.dts, self.timescale), MediaTime::new(pts, self.timescale))
     }
 
-    fn after(&self, last: i64, observed: i64) -> i64 {
-        let expected = last + self.frame;
+    fn after(&self, last: Last, observed: i64) -> Last {
+        let frames = (last.dts + self.frame / 2 - last.anchor).div_euclid(self.frame) + 1;
+        let expected = last.anchor + frames * self.frame;
         let error = observed - expected;
         if error.abs() <= self.frame / 2 {
-            expected
-        } else if error > 0 {
-            self.whole_frames(error).map_or(observed, |skipped| expected + skipped)
+            Last { dts: expected, anchor: expected }
+        } else if observed > last.dts {
+            let dts = self.whole_frames(error).map_or(observed, |skipped| expected + skipped);
+            Last { dts: dts.max(last.dts + 1), anchor: dts }
         } else {
-            observed.max(last + (self.frame / 4).max(1))
+            Last { dts: last.dts + (self.frame / 4).max(1), anchor: last.anchor }
         }
     }
 
@@ -164,7 +176,7 @@ mod tests {
     }
 
     fn place(grid: &mut Grid, times: &[i64]) -> Vec<i64> {
-        times.iter().map(|&time| grid.place(ms(time)).ticks()).collect()
+        times.iter().map(|&time| grid.place(ms(time), ms(0)).0.ticks()).collect()
     }
 
     #[test]
@@ -197,7 +209,7 @@ mod tests {
         // 30 frames/s declared, 33.3 sent: the timeline stays within a frame of the source.
         let mut grid = grid(30.0);
         for n in 0..1_000 {
-            let placed = grid.place(ms(n * 30)).as_secs_f64();
+            let placed = grid.place(ms(n * 30), ms(0)).0.as_secs_f64();
             let observed = ms(n * 30).as_secs_f64();
             assert!((placed - observed).abs() <= 0.034, "frame {n}: {placed} for {observed}");
         }
@@ -205,11 +217,21 @@ mod tests {
 
     #[test]
     fn composition_offsets_become_whole_frames() {
-        let grid = grid(29.97);
-        assert_eq!(grid.offset(ms(67)).ticks(), 2_002);
-        assert_eq!(grid.offset(ms(0)).ticks(), 0);
-        assert_eq!(grid.offset(ms(-33)).ticks(), -1_001);
-        assert_eq!(grid.offset(ms(50)).ticks(), 1_500);
+        let mut grid = grid(29.97);
+        let mut pts = |dts, offset| grid.place(ms(dts), ms(offset)).1.ticks();
+        assert_eq!([pts(0, 67), pts(33, 0), pts(67, -33), pts(100, 50)], [2_002, 1_001, 1_001, 4_503]);
+    }
+
+    #[test]
+    fn decode_times_that_an_encoder_clamps_leave_the_pictures_on_the_grid() {
+        // A GStreamer publisher with B-frames cannot send decode times below zero.
+        let mut grid = grid(30.0);
+        let mut place = |dts, offset| {
+            let (dts, pts) = grid.place(ms(dts), ms(offset));
+            (dts.ticks(), pts.ticks())
+        };
+        let placed = [place(0, 0), place(0, 133), place(0, 67), place(33, 0), place(67, 33)];
+        assert_eq!(placed, [(0, 0), (250, 4_000), (500, 2_000), (1_000, 1_000), (2_000, 3_000)]);
     }
 
     proptest! {
@@ -223,7 +245,7 @@ mod tests {
             let mut last = None;
             for step in steps {
                 time += step;
-                let placed = (grid.place(ms(time)), monotone.place(ms(time)));
+                let placed = (grid.place(ms(time), ms(0)).0, monotone.place(ms(time)));
                 prop_assert!(last.is_none_or(|(g, m)| g < placed.0 && m < placed.1));
                 last = Some(placed);
             }
