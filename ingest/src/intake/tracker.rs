@@ -93,14 +93,17 @@ impl Tracker {
         self.last = Some((self.latest, unit.received));
         let time = self.latest - self.origin;
         let offset = MediaTime::new(unit.offset, self.latest.timescale());
-        let (dts, offset) = match &mut self.placement {
-            Placement::Grid(grid, _) => (grid.place(time), grid.offset(offset)),
-            Placement::Monotone(monotone) => (monotone.place(time), offset),
+        let (dts, pts) = match &mut self.placement {
+            Placement::Grid(grid, _) => grid.place(time, offset),
+            Placement::Monotone(monotone) => {
+                let dts = monotone.place(time);
+                (dts, dts + offset)
+            }
         };
         Sample {
             track: unit.track,
             dts,
-            pts: dts + offset,
+            pts,
             sync: unit.sync,
             data: unit.data.clone(),
             received: unit.received,
