@@ -1,25 +1,20 @@
 // Builds src/ into dist/: pages, and assets whose names carry a hash of their content, so that they can be cached for ever.
-// dist/manifest.json lists every file with its content type, for whoever serves them.
+// The server embeds all of dist/.
 
 import { build } from 'esbuild';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const DIST = join(ROOT, 'dist');
 const PAGES = ['index.html', 'watch.html'];
-const CONTENT_TYPES = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-};
 
 await rm(DIST, { recursive: true, force: true });
 await mkdir(DIST, { recursive: true });
 const assets = await bundle();
 for (const page of PAGES) await writePage(page, assets);
-await writeManifest();
+await report();
 
 /** Bundles each page's script and style; returns the hashed name of each, by its plain name. */
 async function bundle() {
@@ -51,12 +46,11 @@ async function writePage(page, assets) {
   await writeFile(join(DIST, page), linked);
 }
 
-async function writeManifest() {
-  const names = [...PAGES, ...(await readdir(join(DIST, 'assets'))).sort().map((name) => `assets/${name}`)];
-  const files = names.map((path) => ({ path, content_type: CONTENT_TYPES[extname(path)] }));
-  await writeFile(join(DIST, 'manifest.json'), `${JSON.stringify({ files }, null, 2)}\n`);
-  for (const { path } of files) {
-    const { length } = await readFile(join(DIST, path));
-    console.log(`${(length / 1024).toFixed(1).padStart(8)} kB  dist/${path}`);
+/** Says what was built, and how large it is. */
+async function report() {
+  const assets = (await readdir(join(DIST, 'assets'))).sort().map((name) => `assets/${name}`);
+  for (const path of [...PAGES, ...assets]) {
+    const { size } = await stat(join(DIST, path));
+    console.log(`${(size / 1024).toFixed(1).padStart(8)} kB  dist/${path}`);
   }
 }

@@ -1,0 +1,24 @@
+// A Chromium of its own for each run: no profile, no network of its own, video that may start without a gesture.
+
+import { chromium } from 'playwright-core';
+import { existsSync } from 'node:fs';
+
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+/** Starts a headless Chromium with a fresh, temporary profile. */
+export async function launch() {
+  if (!existsSync(EXECUTABLE)) {
+    throw new Error(`There is no Chromium at ${EXECUTABLE}. On Debian: apt-get install chromium; elsewhere set $CHROMIUM.`);
+  }
+  return chromium.launch({ executablePath: EXECUTABLE, headless: true, args: FLAGS });
+}
