@@ -4,15 +4,23 @@
 //! into [`Event`]s; a [`Window`] turns the events of a rendition into what viewers fetch.
 
 mod bitrate;
+mod cut;
+mod decode_clock;
 mod error;
 mod event;
+mod fragment;
+mod init;
+mod lane;
 mod multivariant;
 mod name;
 mod notice;
+mod packager;
 mod playlist;
 mod presentation;
 mod segment;
+mod segmenter;
 mod settings;
+mod target;
 mod window;
 
 pub use bitrate::Rates;
@@ -21,6 +29,7 @@ pub use event::{Event, Init, Part, SegmentEnd, SegmentStart};
 pub use multivariant::multivariant;
 pub use name::{Epoch, Item, Name, NameError};
 pub use notice::Notice;
+pub use packager::{Packager, WallClock};
 pub use playlist::MediaPlaylist;
 pub use presentation::{Coding, Media, Presentation, Rendition, RenditionId};
 pub use settings::Settings;

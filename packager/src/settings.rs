@@ -12,10 +12,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The shortest nominal part: whole AAC frames fill 85 % of any part that is longer.
+    /// The shortest nominal part that whole AAC frames at 44.1 and 48 kHz always fill to 85 %.
     pub const MIN_PART: Duration = Duration::from_millis(150);
-    /// The shortest segment, in parts.
-    pub const MIN_PARTS_PER_SEGMENT: u32 = 2;
 
     /// EXT-X-TARGETDURATION in seconds, at least 1 (RFC 8216bis 4.4.3.1).
     pub fn target_duration(&self) -> u32 {

@@ -1,0 +1,158 @@
+//! The init section of a rendition: a CMAF header (ISO/IEC 23000-19 7.3.1, RFC 8216bis 3.1.2).
+
+use bytes::Bytes;
+use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
+use mp4_atom::{
+    Atom, Audio, Avc1, Avcc, Codec, Dinf, Dref, Encode, Esds, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex,
+    Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd,
+};
+use touchline_media::{Format, Kind, Track, aac, avc};
+
+use crate::fragment::{TRACK_ID, default_flags};
+use crate::{Coding, Error, Media};
+
+/// Writes the `ftyp` and the `moov` of a track.
+pub(crate) fn section(track: &Track) -> Result<Bytes, Error> {
+    let refuse = |reason: String| Error::Configuration { codec: track.format.codec().into_owned(), reason };
+    let moov = moov(track).map_err(refuse)?;
+    let mut data = Vec::with_capacity(1_024);
+    ftyp().encode(&mut data).and_then(|()| moov.encode(&mut data)).map_err(|error| refuse(error.to_string()))?;
+    Ok(data.into())
+}
+
+/// What the multivariant playlist says about a track.
+pub(crate) fn coding(track: &Track) -> Result<Coding, Error> {
+    let codec = track.format.codec().into_owned();
+    let media = match &track.format {
+        Format::Avc(config) => {
+            Media::Video { width: config.width, height: config.height, frame_rate: track.frame_rate() }
+        }
+        Format::Aac(config) => Media::Audio { sample_rate: config.sample_rate, channels: config.channels },
+        _ => return Err(Error::Configuration { codec, reason: UNKNOWN.into() }),
+    };
+    Ok(Coding { codec, media })
+}
+
+const UNKNOWN: &str = "this codec has no place in an init section yet";
+
+/// CMAF asks for `cmfc`, RFC 8216bis 3.1.2 for `iso6` or later.
+fn ftyp() -> Ftyp {
+    let cmaf = FourCC::new(b"cmfc");
+    Ftyp { major_brand: cmaf, minor_version: 0, compatible_brands: vec![cmaf, FourCC::new(b"iso6")] }
+}
+
+/// 3.1.2: no samples and no durations; `mvex` says that fragments follow.
+fn moov(track: &Track) -> Result<Moov, String> {
+    let kind = track.format.kind();
+    let timescale = track.timescale.get();
+    let (width, height) = match &track.format {
+        Format::Avc(config) => (side(config.width)?, side(config.height)?),
+        _ => (0, 0),
+    };
+    let volume = match kind {
+        Kind::Video => 0,
+        Kind::Audio => 1,
+    };
+    Ok(Moov {
+        mvhd: Mvhd { timescale, rate: 1.into(), volume: 1.into(), next_track_id: TRACK_ID + 1, ..Mvhd::default() },
+        mvex: Some(Mvex {
+            mehd: None,
+            trex: vec![Trex {
+                track_id: TRACK_ID,
+                default_sample_description_index: 1,
+                default_sample_duration: track.frame_ticks.unwrap_or(0),
+                default_sample_size: 0,
+                default_sample_flags: default_flags(kind),
+            }],
+        }),
+        trak: vec![Trak {
+            tkhd: Tkhd {
+                track_id: TRACK_ID,
+                enabled: true,
+                in_movie: true,
+                volume: volume.into(),
+                width: width.into(),
+                height: height.into(),
+                ..Tkhd::default()
+            },
+            mdia: mdia(track, kind)?,
+            ..Trak::default()
+        }],
+        ..Moov::default()
+    })
+}
+
+fn mdia(track: &Track, kind: Kind) -> Result<Mdia, String> {
+    let (handler, name) = match kind {
+        Kind::Video => (FourCC::new(b"vide"), "video"),
+        Kind::Audio => (FourCC::new(b"soun"), "audio"),
+    };
+    Ok(Mdia {
+        mdhd: Mdhd { timescale: track.timescale.get(), language: "und".into(), ..Mdhd::default() },
+        hdlr: Hdlr { handler, name: name.into() },
+        minf: Minf {
+            vmhd: (kind == Kind::Video).then(Vmhd::default),
+            smhd: (kind == Kind::Audio).then(Smhd::default),
+            // An empty location: the media is in the same file.
+            dinf: Dinf { dref: Dref { entries: vec![Url::default().into()] } },
+            stbl: Stbl {
+                stsd: Stsd { codecs: vec![sample_entry(track)?] },
+                stco: Some(Stco::default()),
+                ..Stbl::default()
+            },
+            ..Minf::default()
+        },
+    })
+}
+
+fn sample_entry(track: &Track) -> Result<Codec, String> {
+    match &track.format {
+        Format::Avc(config) => avc1(config).map(Codec::Avc1),
+        Format::Aac(config) => Ok(Codec::Mp4a(mp4a(config))),
+        _ => Err(UNKNOWN.into()),
+    }
+}
+
+/// ISO/IEC 14496-15 5.4.2.1.
+fn avc1(config: &avc::Config) -> Result<Avc1, String> {
+    let avcc = Avcc::decode_body(&mut &*config.record).map_err(|error| format!("avcC: {error}"))?;
+    let visual = Visual {
+        data_reference_index: 1,
+        width: side(config.width)?,
+        height: side(config.height)?,
+        ..Visual::default()
+    };
+    Ok(Avc1 { visual, avcc, ..Avc1::default() })
+}
+
+/// ISO/IEC 14496-14 5.6.1.
+fn mp4a(config: &aac::Config) -> Mp4a {
+    let descriptor = EsDescriptor {
+        dec_config: DecoderConfig {
+            // ISO/IEC 14496-1 table 5: audio ISO/IEC 14496-3.
+            object_type_indication: 0x40,
+            // Table 6: audio stream.
+            stream_type: 5,
+            dec_specific: Some(DecoderSpecific { raw: config.record.to_vec(), ..DecoderSpecific::default() }),
+            ..DecoderConfig::default()
+        },
+        sl_config: SLConfig {},
+        ..EsDescriptor::default()
+    };
+    Mp4a {
+        audio: Audio {
+            data_reference_index: 1,
+            channel_count: config.channels.into(),
+            sample_size: 16,
+            // 16 bits: rates beyond them are told by the AudioSpecificConfig alone.
+            sample_rate: u16::try_from(config.sample_rate).unwrap_or(0).into(),
+        },
+        esds: Esds { es_desc: descriptor },
+        btrt: None,
+        taic: None,
+    }
+}
+
+fn side(pixels: u32) -> Result<u16, String> {
+    u16::try_from(pixels).map_err(|_| format!("{pixels} pixels are more than a sample entry can say"))
+}

@@ -1,0 +1,220 @@
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use touchline_media::{Kind, MediaTime, Timescale};
+
+use crate::decode_clock::DecodeClock;
+use crate::fragment::{self, Placed};
+use crate::target::Filling;
+use crate::{Event, Part, RenditionId, SegmentEnd, SegmentStart};
+
+/// A sample on the timeline of the presentation, in ticks of its rendition.
+#[derive(Debug)]
+pub(crate) struct Timed {
+    pub(crate) dts: i64,
+    pub(crate) pts: i64,
+    pub(crate) sync: bool,
+    pub(crate) data: Bytes,
+    pub(crate) received: Instant,
+}
+
+/// What goes on from stretch to stretch of a rendition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counters {
+    pub(crate) rendition: RenditionId,
+    pub(crate) kind: Kind,
+    /// The Media Sequence Number of the open segment, or of the next.
+    pub(crate) msn: u64,
+    /// The running number of the next part.
+    pub(crate) part: u64,
+    /// The end of what there is.
+    pub(crate) end: MediaTime,
+}
+
+/// What holds for all of a stretch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch {
+    pub(crate) timescale: Timescale,
+    pub(crate) filling: Filling,
+    /// The number of its init section.
+    pub(crate) init: u32,
+    pub(crate) discontinuity: bool,
+    pub(crate) anchor: Anchor,
+}
+
+/// Presentation time against the wall clock, the same for all renditions (RFC 8216bis 6.2.4).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Anchor {
+    pub(crate) pts: MediaTime,
+    pub(crate) unix: Duration,
+}
+
+impl Anchor {
+    fn unix_at(&self, pts: MediaTime) -> Duration {
+        if pts < self.pts {
+            self.unix.saturating_sub((self.pts - pts).to_duration())
+        } else {
+            self.unix + (pts - self.pts).to_duration()
+        }
+    }
+}
+
+/// Fills the parts of one stretch of a rendition and numbers its segments. Where segments end, others decide.
+#[derive(Debug)]
+pub(crate) struct Segmenter {
+    counters: Counters,
+    stretch: Stretch,
+    clock: DecodeClock,
+    /// By how much the stretch's first PTS is ahead of its decode time.
+    delay: i64,
+    discontinuity: bool,
+    /// How much of the open segment there is, in ticks; 0 when none is open.
+    elapsed: i64,
+    /// The parts of the open segment that are closed.
+    index: u32,
+    /// Of the open segment, until its first part is closed.
+    start: Option<SegmentStart>,
+    /// The open part.
+    samples: Vec<Placed>,
+    filled: i64,
+    independent: bool,
+    received: Option<Instant>,
+}
+
+impl Segmenter {
+    /// For a stretch that begins with `first`.
+    pub(crate) fn new(counters: Counters, stretch: Stretch, first: &Timed) -> Self {
+        Self {
+            counters,
+            stretch,
+            clock: DecodeClock::new(first.dts, stretch.filling.least),
+            delay: first.pts - first.dts,
+            discontinuity: stretch.discontinuity,
+            elapsed: 0,
+            index: 0,
+            start: None,
+            samples: Vec::new(),
+            filled: 0,
+            independent: false,
+            received: None,
+        }
+    }
+
+    /// Puts a sample that truly ends at `true_end` into the open part, which is closed when that fills it.
+    pub(crate) fn place(&mut self, sample: Timed, true_end: i64, out: &mut Vec<Event>) {
+        if self.elapsed == 0 {
+            self.start = Some(self.segment_start(&sample));
+        }
+        let (start, duration) = self.clock.place(true_end, self.stretch.filling.len - self.filled);
+        self.elapsed += duration;
+        self.filled += duration;
+        self.independent |= sample.sync;
+        self.received = Some(sample.received);
+        self.samples.push(Placed {
+            duration: u32::try_from(duration).unwrap_or(u32::MAX),
+            offset: saturated(sample.pts - start),
+            sync: sample.sync,
+            data: sample.data,
+        });
+        if self.filled >= self.stretch.filling.full {
+            self.close_part(out);
+        }
+    }
+
+    /// Closes the open segment, if there is one, with what its last part holds.
+    pub(crate) fn close_segment(&mut self, out: &mut Vec<Event>) {
+        self.close_part(out);
+        if self.elapsed == 0 {
+            return;
+        }
+        out.push(Event::SegmentEnd(SegmentEnd {
+            rendition: self.counters.rendition,
+            msn: self.counters.msn,
+            duration: self.time(self.elapsed),
+        }));
+        self.counters.msn += 1;
+        self.elapsed = 0;
+        self.index = 0;
+        self.discontinuity = false;
+    }
+
+    /// Closes what is open and gives back what goes on.
+    pub(crate) fn finish(mut self, out: &mut Vec<Event>) -> Counters {
+        self.close_segment(out);
+        self.counters.end = self.time(self.clock.end());
+        self.counters
+    }
+
+    /// Where a segment would begin that began with `next`: the PTS of a sync sample; for others, whose PTS may lie among
+    /// those of the segment before, the decode time as far ahead as at the beginning.
+    pub(crate) fn boundary(&self, next: &Timed) -> MediaTime {
+        self.time(if next.sync { next.pts } else { self.clock.end() + self.delay })
+    }
+
+    /// The Media Sequence Number of the open segment, or of the next.
+    pub(crate) fn msn(&self) -> u64 {
+        self.counters.msn
+    }
+
+    /// How much of the open segment there is, in ticks.
+    pub(crate) fn elapsed(&self) -> i64 {
+        self.elapsed
+    }
+
+    /// Whether the open segment has a closed part.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.index > 0
+    }
+
+    /// Whether nothing is in the open part.
+    pub(crate) fn between_parts(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// How far the decode times written are from those of the source, whose next sample comes at `dts`.
+    pub(crate) fn lag(&self, dts: i64) -> MediaTime {
+        self.time(dts.saturating_sub(self.clock.end()).saturating_abs())
+    }
+
+    fn segment_start(&self, first: &Timed) -> SegmentStart {
+        SegmentStart {
+            program_date_time: self.stretch.anchor.unix_at(self.boundary(first)),
+            discontinuity: self.discontinuity,
+            independent: first.sync,
+            init: self.stretch.init,
+        }
+    }
+
+    fn close_part(&mut self, out: &mut Vec<Event>) {
+        let Some(received) = self.received.take() else { return };
+        let Counters { rendition, kind, msn, part: number, .. } = self.counters;
+        let decode_time = u64::try_from(self.clock.end() - self.filled).unwrap_or(0);
+        // ISO/IEC 14496-12 8.8.5: counts the fragments from 1; it may wrap.
+        #[expect(clippy::cast_possible_truncation, reason = "meant to wrap")]
+        let sequence = (number as u32).wrapping_add(1);
+        out.push(Event::Part(Part {
+            rendition,
+            msn,
+            index: self.index,
+            number,
+            duration: self.time(self.filled),
+            independent: self.independent,
+            data: fragment::encode(sequence, decode_time, kind, &self.samples),
+            segment_start: self.start.take(),
+            received,
+        }));
+        self.counters.part += 1;
+        self.index += 1;
+        self.samples.clear();
+        self.filled = 0;
+        self.independent = false;
+    }
+
+    fn time(&self, ticks: i64) -> MediaTime {
+        MediaTime::new(ticks, self.stretch.timescale)
+    }
+}
+
+fn saturated(ticks: i64) -> i32 {
+    i32::try_from(ticks).unwrap_or(if ticks < 0 { i32::MIN } else { i32::MAX })
+}
