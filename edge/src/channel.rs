@@ -1,0 +1,267 @@
+//! One channel: a writer applies packager events, viewers get what comes of them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use touchline_media::{ChannelName, Kind};
+use touchline_packager::{Coding, Event, Found, Name, Presentation, RenditionId, Resource, Window, multivariant};
+
+use crate::directives::{self, Directives, LiveEdge, Verdict};
+use crate::error::Error;
+use crate::hold::{Holds, Unfulfilled};
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+use crate::text::Text;
+
+/// The end of a channel that is written: there is one.
+///
+/// Dropping it leaves the channel as it is; [`Event::Ended`] ends it, [`crate::Hub::remove`] takes it away.
+#[derive(Debug)]
+pub struct Writer {
+    channel: Arc<Channel>,
+}
+
+impl Writer {
+    pub(crate) fn new(channel: Arc<Channel>) -> Self {
+        Self { channel }
+    }
+
+    /// Makes what the events bring available, renders each playlist that they change once, and wakes its waiters.
+    pub fn apply(&mut self, events: &[Event]) {
+        // All windows first: a playlist never lists what cannot be fetched, nor lags behind another's.
+        let renditions = &self.channel.renditions;
+        let changed: Vec<bool> = renditions.iter().map(|rendition| rendition.take(events)).collect();
+        for (rendition, _) in renditions.iter().zip(changed).filter(|(_, changed)| *changed) {
+            rendition.publish();
+        }
+        self.channel.publish_multivariant(events);
+    }
+}
+
+/// A channel as viewers see it.
+pub(crate) struct Channel {
+    name: ChannelName,
+    presentation: Arc<Presentation>,
+    renditions: Vec<Rendition>,
+    multivariant: watch::Sender<Multivariant>,
+    holds: Holds,
+    metrics: Metrics,
+}
+
+/// The multivariant playlist at one moment.
+#[derive(Debug, Clone, Default)]
+struct Multivariant {
+    /// `None` until there is something to play in every rendition.
+    text: Option<Arc<Text>>,
+    ended: bool,
+    closed: Option<Closed>,
+}
+
+/// Why nothing will come any more that is not there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The channel was removed or replaced.
+    Removed,
+    /// The server shuts down.
+    Draining,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        name: ChannelName,
+        presentation: Arc<Presentation>,
+        settings: &Settings,
+        metrics: Metrics,
+    ) -> Self {
+        // RFC 8216bis 6.2.5.2: no request is held for more than three target durations.
+        let holds = Holds::new(settings.held_per_channel, presentation.three_targets(), metrics.clone());
+        let renditions = presentation.ids().map(|id| Rendition::new(&presentation, id, metrics.clone())).collect();
+        Self { name, presentation, renditions, multivariant: watch::Sender::default(), holds, metrics }
+    }
+
+    /// The multivariant playlist, as soon as there is one.
+    pub(crate) async fn multivariant(&self) -> Result<Arc<Text>, Error> {
+        let judge = |state: &Multivariant| match &state.text {
+            Some(text) => Some(Ok(Arc::clone(text))),
+            None if state.ended => Some(Err(self.closed(Closed::Removed))),
+            None => state.closed.map(|why| Err(self.closed(why))),
+        };
+        self.holds.until(&self.multivariant, judge).await.unwrap_or_else(|why| Err(self.unfulfilled(why)))
+    }
+
+    /// The media playlist of a rendition, when it has what the directives ask for.
+    pub(crate) async fn playlist(
+        &self,
+        rendition: RenditionId,
+        directives: Result<Directives, directives::Error>,
+    ) -> Result<Arc<Text>, Error> {
+        let rendition = self.rendition(rendition)?;
+        let directives = match directives {
+            Ok(directives) => directives,
+            // RFC 8216bis 6.2.5.2: after EXT-X-ENDLIST directives are ignored.
+            Err(_) if rendition.state.borrow().edge.ended => Directives::None,
+            Err(reason) => return Err(Error::Directives { channel: self.name.clone(), reason }),
+        };
+        let judge = |state: &Media| match directives.judge(&state.edge) {
+            Verdict::Serve => Some(Ok(Arc::clone(&state.text))),
+            Verdict::TooFar => Some(Err(Error::TooFar { channel: self.name.clone() })),
+            Verdict::Wait => state.closed.map(|why| Err(self.closed(why))),
+        };
+        self.holds.until(&rendition.state, judge).await.unwrap_or_else(|why| Err(self.unfulfilled(why)))
+    }
+
+    /// A part, a segment or an init section; the part that comes next as soon as it exists (RFC 8216bis 6.2.6).
+    pub(crate) async fn resource(&self, rendition: RenditionId, name: Name) -> Result<Resource, Error> {
+        let rendition = self.rendition(rendition)?;
+        let judge = |state: &Media| match rendition.window().find(name) {
+            Found::Ready(resource) => Some(Ok(resource)),
+            Found::Missing => Some(Err(Error::NoResource { channel: self.name.clone() })),
+            Found::Next => state.closed.map(|why| Err(self.closed(why))),
+        };
+        self.holds.until(&rendition.state, judge).await.unwrap_or_else(|why| Err(self.unfulfilled(why)))
+    }
+
+    /// The rendition with this name, and what it carries.
+    pub(crate) fn find(&self, rendition: &str) -> Result<(RenditionId, Kind), Error> {
+        let found = self.presentation.find(rendition);
+        let found = found.and_then(|id| Some((id, self.presentation.rendition(id)?.kind())));
+        found.ok_or_else(|| Error::NoRendition { channel: self.name.clone() })
+    }
+
+    /// What each rendition carries now.
+    pub(crate) fn codings(&self) -> Vec<Coding> {
+        let opened = self.presentation.renditions.iter().map(|rendition| &rendition.coding);
+        let now = self.renditions.iter().map(|rendition| rendition.window().codings().next().cloned());
+        opened.zip(now).map(|(opened, now)| now.unwrap_or_else(|| opened.clone())).collect()
+    }
+
+    pub(crate) fn name(&self) -> &ChannelName {
+        &self.name
+    }
+
+    pub(crate) fn presentation(&self) -> &Presentation {
+        &self.presentation
+    }
+
+    /// Whether more may come.
+    pub(crate) fn live(&self) -> bool {
+        !self.multivariant.borrow().ended
+    }
+
+    /// Answers all requests that are held; what is there is served on, and nothing is held any more.
+    pub(crate) fn close(&self, why: Closed) {
+        self.multivariant.send_modify(|state| state.closed = Some(why));
+        for rendition in &self.renditions {
+            rendition.state.send_modify(|state| state.closed = Some(why));
+        }
+    }
+
+    /// Renders the multivariant playlist when a rendition's first part, new coding or whole segment may change it.
+    fn publish_multivariant(&self, events: &[Event]) {
+        let ended = events.iter().any(|event| matches!(event, Event::Ended));
+        let may_change = events.iter().any(|event| matches!(event, Event::Init(_) | Event::SegmentEnd(_)));
+        if !ended && !may_change && self.multivariant.borrow().text.is_some() {
+            return;
+        }
+        let windows: Vec<MutexGuard<'_, Window>> = self.renditions.iter().map(Rendition::window).collect();
+        let windows: Vec<&Window> = windows.iter().map(|window| &**window).collect();
+        let text = multivariant(&self.presentation, &windows);
+        self.multivariant.send_if_modified(|state| {
+            state.ended |= ended;
+            let Some(text) = text else { return ended };
+            let same = state.text.as_ref().is_some_and(|old| old.plain() == text);
+            if !same {
+                state.text = Some(Arc::new(self.metrics.build(&text)));
+            }
+            ended || !same
+        });
+    }
+
+    fn rendition(&self, id: RenditionId) -> Result<&Rendition, Error> {
+        let rendition = self.renditions.get(usize::from(id.0));
+        rendition.ok_or_else(|| Error::NoRendition { channel: self.name.clone() })
+    }
+
+    fn closed(&self, why: Closed) -> Error {
+        let channel = self.name.clone();
+        match why {
+            Closed::Removed => Error::NotLive { channel },
+            Closed::Draining => Error::Draining { channel },
+        }
+    }
+
+    fn unfulfilled(&self, why: Unfulfilled) -> Error {
+        let channel = self.name.clone();
+        match why {
+            Unfulfilled::Full { limit } => Error::TooManyHeld { channel, limit },
+            Unfulfilled::Timeout { after } => Error::HoldTimeout { channel, seconds: after.as_secs() },
+        }
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("name", &self.name)
+            .field("presentation", &self.presentation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One rendition: what can be fetched, and its playlist as it was last rendered.
+struct Rendition {
+    /// Locked for as long as it takes to look a file up, or to apply events.
+    window: Mutex<Window>,
+    state: watch::Sender<Media>,
+    advance_part_limit: u64,
+    metrics: Metrics,
+}
+
+/// A media playlist at one moment.
+#[derive(Debug, Clone)]
+struct Media {
+    text: Arc<Text>,
+    edge: LiveEdge,
+    closed: Option<Closed>,
+}
+
+impl Rendition {
+    fn new(presentation: &Arc<Presentation>, id: RenditionId, metrics: Metrics) -> Self {
+        let window = Window::new(Arc::clone(presentation), id);
+        let advance_part_limit = directives::advance_part_limit(presentation.part_target);
+        let text = Arc::new(metrics.build(&window.playlist()));
+        let state = watch::Sender::new(Media { text, edge: edge(&window, advance_part_limit), closed: None });
+        Self { window: Mutex::new(window), state, advance_part_limit, metrics }
+    }
+
+    /// Applies the events; tells whether the playlist has changed.
+    fn take(&self, events: &[Event]) -> bool {
+        let mut window = self.window();
+        events.iter().fold(false, |changed, event| window.apply(event) | changed)
+    }
+
+    /// Renders the playlist and wakes its waiters.
+    fn publish(&self) {
+        let (playlist, edge) = {
+            let window = self.window();
+            (window.playlist(), edge(&window, self.advance_part_limit))
+        };
+        let text = Arc::new(self.metrics.build(&playlist));
+        self.state.send_modify(|state| (state.text, state.edge) = (text, edge));
+    }
+
+    /// A window is whole after each event, so a panic elsewhere while it was locked leaves it usable.
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn edge(window: &Window, advance_part_limit: u64) -> LiveEdge {
+    LiveEdge {
+        last_part: window.last_part(),
+        last_segment: window.last_segment(),
+        ended: window.ended(),
+        advance_part_limit,
+    }
+}

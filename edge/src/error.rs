@@ -1,0 +1,154 @@
+use hyper::StatusCode;
+use touchline_media::{ChannelName, ChannelNameError};
+
+use crate::directives;
+use crate::response::Lifetime;
+
+/// Why a viewer does not get what it asks for. Its display is the `error` of the JSON body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// No route leads there.
+    #[error("nothing is served at this path")]
+    NoSuchPath,
+    /// The path has something else where a channel's name belongs.
+    #[error("the path names no channel: {0}")]
+    ChannelName(#[from] ChannelNameError),
+    /// The method changes something, and viewers change nothing.
+    #[error("only GET, HEAD and OPTIONS are served")]
+    Method,
+    /// There is no such channel now.
+    #[error("channel {channel} is not live")]
+    NotLive {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
+    /// The channel has no such rendition.
+    #[error("channel {channel} has no such rendition")]
+    NoRendition {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
+    /// A part, segment or init section that is past its time, or later than the part that the playlist hints at.
+    #[error("channel {channel} does not have this resource: it was removed, or does not exist yet")]
+    NoResource {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
+    /// The delivery directives do not parse.
+    #[error("playlist of channel {channel}: {reason}")]
+    Directives {
+        /// The channel asked for.
+        channel: ChannelName,
+        /// What is wrong with them.
+        reason: directives::Error,
+    },
+    /// RFC 8216bis 6.2.5.2: the delivery directives ask for what is too far ahead.
+    #[error("playlist of channel {channel}: the part or segment asked for is too far ahead")]
+    TooFar {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
+    /// No byte of the range exists.
+    #[error("the range lies outside the {len} bytes of the resource")]
+    Range {
+        /// The size of the whole resource, in bytes.
+        len: u64,
+    },
+    /// RFC 8216bis 6.2.5.2: held for three target durations.
+    #[error("channel {channel}: what was asked for did not come within {seconds} s")]
+    HoldTimeout {
+        /// The channel asked for.
+        channel: ChannelName,
+        /// Three target durations.
+        seconds: u64,
+    },
+    /// The channel holds as many requests as it may.
+    #[error("channel {channel} holds {limit} requests already")]
+    TooManyHeld {
+        /// The channel asked for.
+        channel: ChannelName,
+        /// The most it holds at once.
+        limit: usize,
+    },
+    /// The server shuts down, and what was asked for will not come.
+    #[error("channel {channel}: the server is shutting down")]
+    Draining {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
+}
+
+impl Error {
+    /// The status that says it.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchPath | Self::NotLive { .. } | Self::NoRendition { .. } | Self::NoResource { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            Self::ChannelName(_) | Self::Directives { .. } | Self::TooFar { .. } => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::HoldTimeout { .. } | Self::TooManyHeld { .. } | Self::Draining { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// What the person or the player that reads it can do.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::NoSuchPath => {
+                "watch at /watch/CHANNEL; playlists are at /live/CHANNEL/index.m3u8; / lists the channels that are live"
+            }
+            Self::ChannelName(_) => "check the address; / lists the channels that are live",
+            Self::Method => "use GET",
+            Self::NotLive { .. } => {
+                "wait until somebody publishes to it; /channels.json lists the channels that are live"
+            }
+            Self::NoRendition { .. } => "take the names from /live/CHANNEL/index.m3u8",
+            Self::NoResource { .. } => {
+                "reload the playlist: what it lists is there, and only the part that it hints at can be asked for early"
+            }
+            Self::Directives { .. } => "send _HLS_msn, or _HLS_msn and _HLS_part, as plain decimal integers, each once",
+            Self::TooFar { .. } => "ask for the part or segment that follows the last one of the playlist",
+            Self::Range { .. } => "leave the Range header out, or begin within the resource",
+            Self::HoldTimeout { .. } => "the publisher may be gone; load the playlist again",
+            Self::TooManyHeld { .. } => "try again in a second, or on another edge",
+            Self::Draining { .. } => "try again in a second, on another edge",
+        }
+    }
+
+    /// The channel that it is about, where there is one.
+    pub(crate) fn channel(&self) -> Option<&ChannelName> {
+        match self {
+            Self::NotLive { channel }
+            | Self::NoRendition { channel }
+            | Self::NoResource { channel }
+            | Self::Directives { channel, .. }
+            | Self::TooFar { channel }
+            | Self::HoldTimeout { channel, .. }
+            | Self::TooManyHeld { channel, .. }
+            | Self::Draining { channel } => Some(channel),
+            Self::NoSuchPath | Self::ChannelName(_) | Self::Method | Self::Range { .. } => None,
+        }
+    }
+
+    /// How long a cache may keep it. What the next moment can put right is not kept at all: a cached refusal of a part
+    /// would still be there when the part is.
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        match self {
+            Self::NoResource { .. }
+            | Self::TooFar { .. }
+            | Self::Range { .. }
+            | Self::HoldTimeout { .. }
+            | Self::TooManyHeld { .. }
+            | Self::Draining { .. } => Lifetime::None,
+            Self::NoSuchPath
+            | Self::ChannelName(_)
+            | Self::Method
+            | Self::NotLive { .. }
+            | Self::NoRendition { .. }
+            | Self::Directives { .. } => Lifetime::ERROR,
+        }
+    }
+}

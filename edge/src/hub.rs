@@ -1,0 +1,76 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dashmap::DashMap;
+use touchline_media::ChannelName;
+use touchline_packager::Presentation;
+
+use crate::channel::{Channel, Closed, Writer};
+use crate::error::Error;
+use crate::listing::Listing;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+
+/// The channels that an edge serves. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    channels: DashMap<ChannelName, Arc<Channel>>,
+    draining: AtomicBool,
+    settings: Settings,
+    metrics: Metrics,
+}
+
+impl Hub {
+    /// No channels yet.
+    pub fn new(settings: Settings, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner { channels: DashMap::new(), draining: AtomicBool::new(false), settings, metrics }))
+    }
+
+    /// Lets viewers into a channel, in place of whatever had its name, and hands out the one end that is written.
+    pub fn open(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
+        let channel = Channel::new(name.clone(), presentation, &self.0.settings, self.0.metrics.clone());
+        let channel = Arc::new(channel);
+        if let Some(before) = self.0.channels.insert(name, Arc::clone(&channel)) {
+            before.close(Closed::Removed);
+        }
+        if self.0.draining.load(Ordering::SeqCst) {
+            channel.close(Closed::Draining);
+        }
+        Writer::new(channel)
+    }
+
+    /// Takes a channel away: its held requests are answered, and whoever asks again is told that it is not live.
+    pub fn remove(&self, name: &ChannelName) {
+        if let Some((_, channel)) = self.0.channels.remove(name) {
+            channel.close(Closed::Removed);
+        }
+    }
+
+    /// The channels that are live, by name.
+    pub fn channels(&self) -> Vec<Listing> {
+        let live = self.0.channels.iter().filter(|channel| channel.live());
+        let mut listings: Vec<Listing> = live.map(|channel| Listing::of(&channel)).collect();
+        listings.sort_by(|a, b| a.name.cmp(&b.name));
+        listings
+    }
+
+    /// Answers all held requests and holds no more; what is there is served on. There is no way back.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::SeqCst);
+        for channel in &self.0.channels {
+            channel.close(Closed::Draining);
+        }
+    }
+
+    pub(crate) fn channel(&self, name: &ChannelName) -> Result<Arc<Channel>, Error> {
+        let channel = self.0.channels.get(name).map(|channel| Arc::clone(&channel));
+        channel.ok_or_else(|| Error::NotLive { channel: name.clone() })
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+}

@@ -1,0 +1,32 @@
+//! Parts and playlists are served to viewers.
+//!
+//! A [`Hub`] holds the channels. Each has one [`channel::Writer`], which applies packager events, and any number of
+//! viewers, whose requests [`respond`] answers, at once or when what they ask for comes to exist. [`serve`] is the socket
+//! shell around it. A playlist is rendered once per change and compressed at most once; every viewer gets a clone.
+
+mod accept;
+mod body;
+pub mod channel;
+mod directives;
+mod error;
+mod hold;
+mod hub;
+mod listing;
+mod metrics;
+mod page;
+mod range;
+mod request;
+mod response;
+mod server;
+mod service;
+mod settings;
+mod socket;
+mod text;
+
+pub use body::Body;
+pub use hub::Hub;
+pub use listing::Listing;
+pub use metrics::{Kind, Metrics, RequestLabels};
+pub use server::{BACKLOG, listen, serve};
+pub use service::respond;
+pub use settings::Settings;

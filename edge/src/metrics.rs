@@ -1,0 +1,135 @@
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use touchline_packager::Item;
+
+use crate::text::Text;
+
+/// What an edge counts. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Playlists rendered, media and multivariant.
+    pub playlists_built: Counter,
+    /// Playlists compressed.
+    pub gzips_built: Counter,
+    /// Requests held now.
+    pub held: Gauge,
+    /// Requests not held because their channel held as many as it may.
+    pub holds_refused: Counter,
+    /// Responses, by kind and status.
+    pub requests: Family<RequestLabels, Counter>,
+    /// Bytes written to viewers, heads included.
+    pub sent_bytes: Counter,
+    /// Connections open now.
+    pub connections: Gauge,
+    /// Connections closed at once because as many were open as may be.
+    pub connections_refused: Counter,
+}
+
+/// What tells one count of requests from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// What was asked for.
+    pub kind: Kind,
+    /// The status of the response.
+    pub status: u16,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A page or one of its assets, or the list of channels.
+    Page,
+    /// A multivariant playlist.
+    Multivariant,
+    /// A media playlist.
+    Playlist,
+    /// An init section.
+    Init,
+    /// A part.
+    Part,
+    /// A whole segment.
+    Segment,
+    /// A preflight of a browser.
+    Preflight,
+    /// Nothing that is served.
+    Other,
+}
+
+impl Kind {
+    /// What a name stands for.
+    pub(crate) fn of(item: Item) -> Self {
+        match item {
+            Item::Init(_) => Self::Init,
+            Item::Segment(_) => Self::Segment,
+            Item::Part(_) => Self::Part,
+        }
+    }
+}
+
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        let label = match self {
+            Self::Page => "page",
+            Self::Multivariant => "multivariant",
+            Self::Playlist => "playlist",
+            Self::Init => "init",
+            Self::Part => "part",
+            Self::Segment => "segment",
+            Self::Preflight => "preflight",
+            Self::Other => "other",
+        };
+        EncodeLabelValue::encode(&label, encoder)
+    }
+}
+
+impl Metrics {
+    /// Registers every metric as `touchline_edge_...`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("touchline_edge");
+        registry.register("playlists_built", "Playlists rendered", metrics.playlists_built.clone());
+        registry.register("gzips_built", "Playlists compressed", metrics.gzips_built.clone());
+        registry.register("held_requests", "Requests held now", metrics.held.clone());
+        registry.register("holds_refused", "Requests not held for want of room", metrics.holds_refused.clone());
+        registry.register("requests", "Responses by kind and status", metrics.requests.clone());
+        registry.register("sent_bytes", "Bytes written to viewers", metrics.sent_bytes.clone());
+        registry.register("connections", "Connections open now", metrics.connections.clone());
+        registry.register(
+            "connections_refused",
+            "Connections closed for want of room",
+            metrics.connections_refused.clone(),
+        );
+        metrics
+    }
+
+    /// Renders a playlist, and counts that.
+    pub(crate) fn build(&self, playlist: &impl ToString) -> Text {
+        self.playlists_built.inc();
+        Text::new(playlist.to_string().into(), self.gzips_built.clone())
+    }
+
+    pub(crate) fn count_request(&self, kind: Kind, status: u16) {
+        self.requests.get_or_create(&RequestLabels { kind, status }).inc();
+    }
+}
+
+/// Counts one on a gauge for as long as it lives.
+pub(crate) struct Counted(Gauge);
+
+impl Counted {
+    pub(crate) fn on(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

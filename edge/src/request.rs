@@ -1,0 +1,136 @@
+use touchline_media::ChannelName;
+use touchline_packager::Name;
+
+use crate::directives::{self, Directives};
+use crate::error::Error;
+use crate::metrics::Kind;
+
+/// What a viewer asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// `/`: the page that lists the channels.
+    Index,
+    /// `/watch/CHANNEL`: the page that plays one.
+    Watch(ChannelName),
+    /// `/assets/NAME`: what the pages need.
+    Asset(String),
+    /// `/channels.json`: the channels that are live.
+    Channels,
+    /// `/live/CHANNEL/index.m3u8`.
+    Multivariant(ChannelName),
+    /// `/live/CHANNEL/RENDITION/index.m3u8`.
+    Media {
+        channel: ChannelName,
+        rendition: String,
+        /// Judged by the channel: after its end they are ignored, whatever they say.
+        directives: Result<Directives, directives::Error>,
+    },
+    /// `/live/CHANNEL/RENDITION/NAME`: a part, a segment or an init section.
+    Resource { channel: ChannelName, rendition: String, name: Name },
+}
+
+const PLAYLIST: &str = "index.m3u8";
+
+impl Request {
+    /// Reads a path and a query as they were sent. Nothing is percent-decoded: no name that is served needs escaping, so
+    /// whatever is escaped, doubled or climbs up is no name.
+    pub(crate) fn parse(path: &str, query: Option<&str>) -> Result<Self, Error> {
+        let mut segments = path.strip_prefix('/').ok_or(Error::NoSuchPath)?.split('/');
+        // One more than the longest route, to see that nothing follows it.
+        let route: [Option<&str>; 5] = std::array::from_fn(|_| segments.next());
+        match route {
+            [Some(""), None, ..] => Ok(Self::Index),
+            [Some("channels.json"), None, ..] => Ok(Self::Channels),
+            [Some("watch"), Some(channel), None, ..] => Ok(Self::Watch(channel.parse()?)),
+            [Some("assets"), Some(name), None, ..] => Ok(Self::Asset(name.into())),
+            [Some("live"), Some(channel), Some(PLAYLIST), None, ..] => Ok(Self::Multivariant(channel.parse()?)),
+            [Some("live"), Some(channel), Some(rendition), Some(PLAYLIST), None] => Ok(Self::Media {
+                channel: channel.parse()?,
+                rendition: rendition.into(),
+                directives: Directives::parse(query),
+            }),
+            [Some("live"), Some(channel), Some(rendition), Some(name), None] => {
+                let name = name.parse().map_err(|_| Error::NoSuchPath)?;
+                Ok(Self::Resource { channel: channel.parse()?, rendition: rendition.into(), name })
+            }
+            _ => Err(Error::NoSuchPath),
+        }
+    }
+
+    /// What it counts as.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Index | Self::Watch(_) | Self::Asset(_) | Self::Channels => Kind::Page,
+            Self::Multivariant(_) => Kind::Multivariant,
+            Self::Media { .. } => Kind::Playlist,
+            Self::Resource { name, .. } => Kind::of(name.item),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_requests() {
+        let main: ChannelName = "main".parse().unwrap();
+        let video = String::from("video");
+        let name: Name = "part17-a.m4s".parse().unwrap();
+        let cases = [
+            ("/", Request::Index),
+            ("/channels.json", Request::Channels),
+            ("/watch/main", Request::Watch(main.clone())),
+            ("/assets/watch-Bx3_9-aQ.js", Request::Asset("watch-Bx3_9-aQ.js".into())),
+            ("/live/main/index.m3u8", Request::Multivariant(main.clone())),
+            (
+                "/live/main/video/index.m3u8",
+                Request::Media {
+                    channel: main.clone(),
+                    rendition: video.clone(),
+                    directives: Ok(Directives::Segment(7)),
+                },
+            ),
+            ("/live/main/video/part17-a.m4s", Request::Resource { channel: main, rendition: video, name }),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(Request::parse(path, Some("_HLS_msn=7")), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn path_tricks_name_nothing() {
+        for path in [
+            "",
+            "*",
+            "//",
+            "/live",
+            "/live/",
+            "/live/main",
+            "/live/main/",
+            "/watch",
+            "/watch/main/",
+            "/assets",
+            "/etc/passwd",
+        ] {
+            assert_eq!(Request::parse(path, None), Err(Error::NoSuchPath), "{path}");
+        }
+        for path in
+            ["/live/main/video/index.m3u8/", "/live/main/video/../index.m3u8", "/assets/../index.html", "/assets/a/b"]
+        {
+            assert_eq!(Request::parse(path, None), Err(Error::NoSuchPath), "{path}");
+        }
+        let long = format!("/live/{}/index.m3u8", "a".repeat(65));
+        for path in [
+            "/live/../index.m3u8",
+            "/live//index.m3u8",
+            "/watch/",
+            "/watch/%2e%2e",
+            "/live/a%2fb/index.m3u8",
+            "/watch/a%00",
+            &long,
+        ] {
+            assert!(matches!(Request::parse(path, None), Err(Error::ChannelName(_))), "{path}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use bytes::Bytes;
+use hyper::header::{
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::body::Body;
+use crate::error::Error;
+use crate::range::Range;
+use crate::text::Text;
+
+/// RFC 8216bis 4: what a playlist is identified by.
+pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const JSON: &str = "application/json";
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+/// Players ask for ranges, and send CTA-5004 (CMCD) as headers where they are told to.
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("Range, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status");
+/// What a player in a page may read: `Age` tells it how old a cached playlist is (RFC 8216bis appendix C).
+const EXPOSED: HeaderValue = HeaderValue::from_static("Age, Content-Length, Content-Range, Date");
+/// One day, the longest that a browser remembers a preflight.
+const PREFLIGHT_SECONDS: u64 = 86_400;
+/// When a viewer that was turned away comes again.
+const RETRY_SECONDS: u64 = 1;
+
+/// How long caches may keep a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// Not at all.
+    None,
+    /// As long as they ask each time.
+    Revalidated,
+    /// For so many seconds.
+    Seconds(u64),
+    /// For ever: the URL never stands for anything else.
+    Forever,
+}
+
+impl Lifetime {
+    /// What is wrong for good: a second takes the load of a flood, and is no more than any target duration.
+    pub(crate) const ERROR: Self = Self::Seconds(1);
+
+    fn header(self) -> HeaderValue {
+        match self {
+            Self::None => HeaderValue::from_static("no-store"),
+            Self::Revalidated => HeaderValue::from_static("no-cache"),
+            Self::Forever => HeaderValue::from_static("public, max-age=31536000, immutable"),
+            Self::Seconds(seconds) => HeaderValue::try_from(format!("public, max-age={seconds}"))
+                .unwrap_or(HeaderValue::from_static("no-store")),
+        }
+    }
+}
+
+/// A text, compressed where `gzip` allows it and that makes it smaller.
+pub(crate) fn text(text: &Text, content_type: &'static str, lifetime: Lifetime, gzip: bool) -> Response<Body> {
+    let compressed = if gzip { text.gzip() } else { None };
+    let encoding = compressed.is_some().then_some(HeaderValue::from_static("gzip"));
+    let mut response = of(StatusCode::OK, content_type, lifetime, compressed.unwrap_or_else(|| text.plain()));
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, encoding);
+    }
+    response
+}
+
+/// A part, segment or init section, or the range of it that is asked for (RFC 9110 14).
+pub(crate) fn media(
+    chunks: Vec<Bytes>,
+    content_type: &'static str,
+    range: Option<Range>,
+) -> Result<Response<Body>, Error> {
+    let whole = Body::from(chunks);
+    let len = whole.len();
+    let mut response = match range {
+        None => of(StatusCode::OK, content_type, Lifetime::Forever, whole),
+        Some(range) => {
+            let range = range.within(len).ok_or(Error::Range { len })?;
+            let content_range = format!("bytes {}-{}/{len}", range.start, range.end - 1);
+            let mut response = of(StatusCode::PARTIAL_CONTENT, content_type, Lifetime::Forever, whole.slice(range));
+            insert_text(&mut response, CONTENT_RANGE, content_range);
+            response
+        }
+    };
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    Ok(response)
+}
+
+/// A value as JSON.
+pub(crate) fn json(status: StatusCode, lifetime: Lifetime, value: &impl Serialize) -> Response<Body> {
+    // Serialising a plain struct to memory does not fail; if it did, an empty body would still say the status.
+    of(status, JSON, lifetime, Bytes::from(serde_json::to_vec(value).unwrap_or_default()))
+}
+
+/// An error, with the words that go with it.
+pub(crate) fn error(error: &Error) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Words<'a> {
+        error: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        channel: Option<&'a str>,
+        hint: &'static str,
+    }
+    let status = error.status();
+    let channel = error.channel().map(touchline_media::ChannelName::as_str);
+    let mut response = json(status, error.lifetime(), &Words { error: error.to_string(), channel, hint: error.hint() });
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS.into());
+    }
+    match error {
+        Error::Method => {
+            response.headers_mut().insert(ALLOW, METHODS);
+        }
+        Error::Range { len } => insert_text(&mut response, CONTENT_RANGE, format!("bytes */{len}")),
+        _ => {}
+    }
+    response
+}
+
+/// What a browser asks before a request to another origin that is not a plain one.
+pub(crate) fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, METHODS);
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS.into());
+    response
+}
+
+/// What every response has: pages of any origin may read it. HEAD gets the same head without the body.
+pub(crate) fn finish(mut response: Response<Body>, head: bool) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if head {
+        *response.body_mut() = Body::default();
+    }
+    response
+}
+
+fn of(status: StatusCode, content_type: &'static str, lifetime: Lifetime, body: impl Into<Body>) -> Response<Body> {
+    let body = body.into();
+    let len = body.len();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, len.into());
+    headers.insert(CACHE_CONTROL, lifetime.header());
+    response
+}
+
+/// A header of digits and ASCII words, which is always valid.
+fn insert_text(response: &mut Response<Body>, name: hyper::header::HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

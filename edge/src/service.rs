@@ -1,0 +1,130 @@
+use hyper::header::{HeaderMap, IF_RANGE, RANGE};
+use hyper::{Method, Response, StatusCode};
+use serde::Serialize;
+use touchline_media::{ChannelName, Kind as MediaKind};
+use touchline_packager::{Name, Resource};
+
+use crate::body::Body;
+use crate::directives::{self, Directives};
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::listing::Listing;
+use crate::metrics::Kind;
+use crate::range::Range;
+use crate::request::Request;
+use crate::response::{self, Lifetime};
+use crate::{accept, page};
+
+/// How long the list of channels is good for, in seconds: a crowd that waits for a channel asks for it all the time.
+const LISTING_SECONDS: u64 = 1;
+
+/// Answers a viewer, at once or when what it asks for comes to exist. Dropping the future lets go of a held request.
+///
+/// All that is kept of a held request is what its answer depends on: the head is dropped first, and the connection's
+/// read buffer with it.
+pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>) -> Response<Body> {
+    let head = request.method() == Method::HEAD;
+    let (kind, outcome) = match *request.method() {
+        Method::GET | Method::HEAD => match Request::parse(request.uri().path(), request.uri().query()) {
+            Ok(asked) => {
+                let wishes = Wishes::of(request.headers());
+                drop(request);
+                (asked.kind(), answer(hub, asked, wishes).await)
+            }
+            Err(error) => (Kind::Other, Err(error)),
+        },
+        Method::OPTIONS => (Kind::Preflight, Ok(response::preflight())),
+        _ => (Kind::Other, Err(Error::Method)),
+    };
+    let response = outcome.unwrap_or_else(|error| response::error(&error));
+    hub.metrics().count_request(kind, response.status().as_u16());
+    response::finish(response, head)
+}
+
+/// What the headers of a request say about the form of its answer.
+#[derive(Debug, Clone, Copy)]
+struct Wishes {
+    gzip: bool,
+    range: Option<Range>,
+}
+
+impl Wishes {
+    fn of(headers: &HeaderMap) -> Self {
+        let range = headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(Range::parse);
+        // RFC 9110 13.1.5: a validator that does not match makes the range void, and no response here carries one.
+        Self { gzip: accept::gzip(headers), range: range.filter(|_| !headers.contains_key(IF_RANGE)) }
+    }
+}
+
+async fn answer(hub: &Hub, asked: Request, wishes: Wishes) -> Result<Response<Body>, Error> {
+    match asked {
+        Request::Index => page::index(wishes.gzip),
+        Request::Watch(_) => page::watch(wishes.gzip),
+        Request::Asset(name) => page::asset(&name, wishes.gzip),
+        Request::Channels => Ok(channels(hub)),
+        Request::Multivariant(channel) => multivariant(hub, &channel, wishes).await,
+        Request::Media { channel, rendition, directives } => {
+            playlist(hub, &channel, &rendition, directives, wishes).await
+        }
+        Request::Resource { channel, rendition, name } => resource(hub, &channel, &rendition, name, wishes).await,
+    }
+}
+
+fn channels(hub: &Hub) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Channels {
+        channels: Vec<Listing>,
+    }
+    response::json(StatusCode::OK, Lifetime::Seconds(LISTING_SECONDS), &Channels { channels: hub.channels() })
+}
+
+async fn multivariant(hub: &Hub, channel: &ChannelName, wishes: Wishes) -> Result<Response<Body>, Error> {
+    let channel = hub.channel(channel)?;
+    let text = channel.multivariant().await?;
+    let lifetime = changing(channel.presentation().target_duration);
+    Ok(response::text(&text, response::PLAYLIST, lifetime, wishes.gzip))
+}
+
+async fn playlist(
+    hub: &Hub,
+    channel: &ChannelName,
+    rendition: &str,
+    directives: Result<Directives, directives::Error>,
+    wishes: Wishes,
+) -> Result<Response<Body>, Error> {
+    let channel = hub.channel(channel)?;
+    let target_duration = channel.presentation().target_duration;
+    // What a URL with directives stands for is there when it is answered, and a player asks for each but once.
+    let lifetime = match directives {
+        Ok(Directives::Segment(_) | Directives::Part(..)) => Lifetime::Seconds(6 * u64::from(target_duration)),
+        Ok(Directives::None) | Err(_) => changing(target_duration),
+    };
+    let (id, _) = channel.find(rendition)?;
+    let text = channel.playlist(id, directives).await?;
+    Ok(response::text(&text, response::PLAYLIST, lifetime, wishes.gzip))
+}
+
+/// Half a target duration, in whole seconds: RFC 8216bis appendix B.1 for a playlist that was not asked for by directives.
+fn changing(target_duration: u32) -> Lifetime {
+    Lifetime::Seconds(u64::from(target_duration / 2).max(1))
+}
+
+async fn resource(
+    hub: &Hub,
+    channel: &ChannelName,
+    rendition: &str,
+    name: Name,
+    wishes: Wishes,
+) -> Result<Response<Body>, Error> {
+    let channel = hub.channel(channel)?;
+    let (id, kind) = channel.find(rendition)?;
+    let chunks = match channel.resource(id, name).await? {
+        Resource::Whole(data) => vec![data],
+        Resource::Chunks(chunks) => chunks.to_vec(),
+    };
+    let content_type = match kind {
+        MediaKind::Video => "video/mp4",
+        MediaKind::Audio => "audio/mp4",
+    };
+    response::media(chunks, content_type, wishes.range)
+}

@@ -1,0 +1,41 @@
+use std::time::Duration;
+
+/// What one edge grants its viewers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Requests held at once per channel; one more is answered 503.
+    pub held_per_channel: usize,
+    /// Connections open at once; one more is closed as soon as it is accepted.
+    pub connections: usize,
+    /// How long a connection may go without a complete request head, idle time between requests included.
+    pub head_timeout: Duration,
+    /// How long a viewer may take for what is written at a time, about a part.
+    pub write_timeout: Duration,
+    /// How long a shutdown waits for the last responses to be taken.
+    pub drain: Duration,
+}
+
+impl Settings {
+    /// Held requests per channel: two of each of 10,000 viewers.
+    pub const HELD_PER_CHANNEL: usize = 20_000;
+    /// Open connections.
+    pub const CONNECTIONS: usize = 50_000;
+    /// A request head, idle time included: longer than any player pauses between two reloads.
+    pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+    /// A part: a viewer who takes longer is seconds behind the next one.
+    pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Shutdown.
+    pub const DRAIN: Duration = Duration::from_secs(5);
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            held_per_channel: Self::HELD_PER_CHANNEL,
+            connections: Self::CONNECTIONS,
+            head_timeout: Self::HEAD_TIMEOUT,
+            write_timeout: Self::WRITE_TIMEOUT,
+            drain: Self::DRAIN,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What viewers see: requests go in, whole responses are compared.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should say where")]
+
+mod blocking;
+mod channels;
+mod crowd;
+mod hints;
+mod hostile;
+mod memory;
+mod responses;
+mod sockets;
+mod stage;

@@ -1,0 +1,178 @@
+//! Whole responses: status, headers and body of each kind.
+
+use hyper::Method;
+use insta::assert_snapshot;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use touchline_edge::{Kind, Metrics, RequestLabels};
+
+use crate::stage::Stage;
+
+async fn whole(method: Method, path: &str, headers: &[(&str, &str)]) -> String {
+    Stage::live().request(method, path, headers).await.whole()
+}
+
+async fn get(path: &str, headers: &[(&str, &str)]) -> String {
+    whole(Method::GET, path, headers).await
+}
+
+fn video(item: &str, extension: &str) -> String {
+    format!("/live/main/video/{}", Stage::name(item, extension))
+}
+
+#[tokio::test]
+async fn multivariant_playlist() {
+    assert_snapshot!(get("/live/main/index.m3u8", &[]).await);
+}
+
+#[tokio::test]
+async fn media_playlist() {
+    assert_snapshot!(get("/live/main/video/index.m3u8", &[]).await);
+}
+
+#[tokio::test]
+async fn media_playlist_asked_for_by_directives() {
+    assert_snapshot!(
+        get("/live/main/video/index.m3u8?_HLS_msn=101&_HLS_part=1", &[("accept-encoding", "br, gzip")]).await
+    );
+}
+
+#[tokio::test]
+async fn part() {
+    assert_snapshot!(get(&video("part5", "m4s"), &[("accept-encoding", "gzip")]).await);
+}
+
+#[tokio::test]
+async fn init_section_of_audio() {
+    assert_snapshot!(get(&video("init0", "mp4").replace("video", "audio"), &[]).await);
+}
+
+#[tokio::test]
+async fn range_of_a_segment() {
+    assert_snapshot!(get(&video("seg100", "m4s"), &[("range", "bytes=20-40")]).await);
+}
+
+#[tokio::test]
+async fn range_outside_the_resource() {
+    assert_snapshot!(get(&video("part5", "m4s"), &[("range", "bytes=1000-")]).await);
+}
+
+#[tokio::test]
+async fn range_that_is_conditional_on_a_validator_is_void() {
+    let whole = get(&video("part5", "m4s"), &[]).await;
+    assert_eq!(get(&video("part5", "m4s"), &[("range", "bytes=1-2"), ("if-range", "\"x\"")]).await, whole);
+}
+
+#[tokio::test]
+async fn head_is_the_head_of_get() {
+    for path in [
+        "/live/main/index.m3u8",
+        "/live/main/video/index.m3u8?_HLS_msn=100",
+        &video("part5", "m4s"),
+        "/live/none/index.m3u8",
+    ] {
+        let get = Stage::live().get(path).await;
+        let head = Stage::live().request(Method::HEAD, path, &[]).await;
+        assert_eq!((head.status, head.headers), (get.status, get.headers), "{path}");
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn preflight() {
+    let headers = [("origin", "https://example.com"), ("access-control-request-headers", "range")];
+    assert_snapshot!(whole(Method::OPTIONS, &video("part5", "m4s"), &headers).await);
+}
+
+#[tokio::test]
+async fn method_that_changes_something() {
+    assert_snapshot!(whole(Method::POST, "/live/main/index.m3u8", &[]).await);
+}
+
+#[tokio::test]
+async fn channel_that_is_not_live() {
+    assert_snapshot!(get("/live/away/index.m3u8", &[]).await);
+}
+
+#[tokio::test]
+async fn directives_too_far_ahead() {
+    assert_snapshot!(get("/live/main/video/index.m3u8?_HLS_msn=110", &[]).await);
+}
+
+#[tokio::test]
+async fn directives_that_do_not_parse() {
+    assert_snapshot!(get("/live/main/video/index.m3u8?_HLS_msn=1e3", &[]).await);
+}
+
+#[tokio::test]
+async fn file_that_does_not_exist() {
+    assert_snapshot!(get(&video("part99", "m4s"), &[]).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hold_that_times_out() {
+    assert_snapshot!(get(&video("part7", "m4s"), &[]).await);
+}
+
+#[tokio::test]
+async fn list_of_channels() {
+    assert_snapshot!(get("/channels.json", &[]).await);
+}
+
+#[tokio::test]
+async fn pages_are_revalidated_and_hashed_assets_kept_for_ever() {
+    let stage = Stage::live();
+    let index = stage.get("/").await;
+    assert_eq!((index.status.as_u16(), index.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(index.header("cache-control"), "no-cache");
+    let watch = stage.get("/watch/not-live-yet").await;
+    assert_eq!((watch.status.as_u16(), watch.header("cache-control")), (200, "no-cache"));
+    let page = watch.text();
+    let script =
+        page.split('"').find(|text| text.starts_with("/assets/") && text.strip_suffix(".js").is_some()).expect(&page);
+    let plain = stage.get(script).await;
+    assert_eq!((plain.status.as_u16(), plain.header("content-type")), (200, "text/javascript; charset=utf-8"));
+    assert_eq!(plain.header("cache-control"), "public, max-age=31536000, immutable");
+    let packed = stage.request(Method::GET, script, &[("accept-encoding", "gzip")]).await;
+    assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("gzip", "Accept-Encoding"));
+    assert!(packed.body.len() < plain.body.len());
+}
+
+#[tokio::test]
+async fn every_response_may_be_read_by_any_page() {
+    let stage = Stage::live();
+    for path in ["/", "/nowhere", "/channels.json", "/live/main/index.m3u8", "/live/none/index.m3u8", "/watch/%2e%2e"] {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::DELETE] {
+            let seen = stage.request(method.clone(), path, &[]).await;
+            assert_eq!(seen.header("access-control-allow-origin"), "*", "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_kind_and_status() {
+    let stage = Stage::live();
+    for path in ["/live/main/index.m3u8", "/live/main/video/index.m3u8", "/live/none/index.m3u8", "/nowhere", "/"] {
+        stage.get(path).await;
+    }
+    let counted = |kind, status| stage.metrics.requests.get_or_create(&RequestLabels { kind, status }).get();
+    let counts = [
+        counted(Kind::Multivariant, 200),
+        counted(Kind::Playlist, 200),
+        counted(Kind::Multivariant, 404),
+        counted(Kind::Other, 404),
+        counted(Kind::Page, 200),
+        counted(Kind::Page, 404),
+    ];
+    assert_eq!(counts, [1, 1, 1, 1, 1, 0]);
+}
+
+#[tokio::test]
+async fn metrics_are_registered_under_the_name_of_the_stage() {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    metrics.requests.get_or_create(&RequestLabels { kind: Kind::Part, status: 206 }).inc();
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    assert_snapshot!(text);
+}
