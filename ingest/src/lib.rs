@@ -1,0 +1,86 @@
+//! Bytes arrive and become samples.
+//!
+//! A publisher connects ([`rtmp`]) and asks to [`Publish`] into a channel. Whoever owns the channel accepts with the
+//! writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which nobody can
+//! tell which protocol it came by.
+
+pub mod intake;
+mod metrics;
+mod publish;
+pub mod rtmp;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use intake::Intake;
+pub use metrics::Metrics;
+pub use publish::{Protocol, Publish, Rejection, Secret};
+
+/// Why a connection ended otherwise than by its peer's wish.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The peer broke the protocol or a limit.
+    #[error("{peer}: RTMP error at byte {offset}: {violation}")]
+    Rtmp {
+        /// Who it was.
+        peer: SocketAddr,
+        /// How many bytes of the connection had been read when it showed.
+        offset: u64,
+        /// What it was.
+        violation: rtmp::Violation,
+    },
+    /// The peer may not publish, or not what it sends.
+    #[error("{peer}: refused: {refusal}")]
+    Refused {
+        /// Who it was.
+        peer: SocketAddr,
+        /// What it was told.
+        refusal: rtmp::Refusal,
+    },
+    /// The peer let a time limit pass.
+    #[error("{peer}: {awaited} for {limit:?}")]
+    TimeOut {
+        /// Who it was.
+        peer: SocketAddr,
+        /// What did not happen.
+        awaited: Awaited,
+        /// For how long.
+        limit: Duration,
+    },
+    /// The connection broke.
+    #[error("{peer}: {source}")]
+    Connection {
+        /// Who it was.
+        peer: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// What a time limit is for; see [`rtmp::Settings`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// A complete handshake.
+    Handshake,
+    /// A request to publish.
+    Publish,
+    /// Any byte.
+    Byte,
+    /// A whole message.
+    Message,
+    /// The peer to take what it is sent.
+    Reading,
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handshake => "no complete handshake",
+            Self::Publish => "no request to publish",
+            Self::Byte => "idle",
+            Self::Message => "no whole message",
+            Self::Reading => "the peer has taken nothing of what it is sent",
+        })
+    }
+}

@@ -1,0 +1,79 @@
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// What ingest counts. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    pub(crate) open_connections: Gauge,
+    pub(crate) connections: Counter,
+    pub(crate) publishers: Gauge,
+    pub(crate) refusals: Family<Reason, Counter>,
+    pub(crate) departures: Family<Reason, Counter>,
+    pub(crate) protocol_errors: Counter,
+    pub(crate) bytes: Counter,
+    pub(crate) messages: Counter,
+    pub(crate) units: Family<KindLabel, Counter>,
+    pub(crate) dropped_units: Family<Reason, Counter>,
+    pub(crate) buffered: Gauge,
+}
+
+/// Why something was refused, dropped or ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Reason {
+    pub(crate) reason: &'static str,
+}
+
+/// Pictures or sound.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct KindLabel {
+    pub(crate) kind: &'static str,
+}
+
+impl Metrics {
+    /// Metrics in `registry`, under `touchline_ingest_`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("touchline_ingest");
+        registry.register("open_connections", "Connections open now", metrics.open_connections.clone());
+        registry.register("connections", "Connections accepted", metrics.connections.clone());
+        registry.register("publishers", "Publishers accepted and still there", metrics.publishers.clone());
+        registry.register("refusals", "Connections and publishers refused, by reason", metrics.refusals.clone());
+        registry.register("departures", "Connections ended, by reason", metrics.departures.clone());
+        registry.register(
+            "protocol_errors",
+            "Connections that broke the protocol or a limit",
+            metrics.protocol_errors.clone(),
+        );
+        registry.register("received_bytes", "Bytes received", metrics.bytes.clone());
+        registry.register("messages", "Whole messages received", metrics.messages.clone());
+        registry.register("units", "Access units received, by kind", metrics.units.clone());
+        registry.register(
+            "dropped_units",
+            "Access units and messages of no use, by reason",
+            metrics.dropped_units.clone(),
+        );
+        registry.register("buffered_bytes", "Memory that incomplete messages take now", metrics.buffered.clone());
+        metrics
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn departed(&self, reason: &'static str) {
+        self.departures.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn dropped(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            self.dropped_units.get_or_create(&Reason { reason }).inc_by(count);
+        }
+    }
+
+    pub(crate) fn received(&self, kind: &'static str) {
+        self.units.get_or_create(&KindLabel { kind }).inc();
+    }
+}

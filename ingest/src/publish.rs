@@ -1,0 +1,139 @@
+use std::fmt;
+use std::net::SocketAddr;
+
+use tokio::sync::oneshot;
+use touchline_media::{ChannelName, feed};
+
+/// A publisher asks to publish into a channel.
+///
+/// Dropping it refuses the publisher with [`Rejection::Draining`]: nobody is there to take it.
+#[derive(Debug)]
+pub struct Publish {
+    /// The channel.
+    pub channel: ChannelName,
+    /// The secret that the publisher gave.
+    pub key: Option<Secret>,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// What the encoder calls itself.
+    pub encoder: Option<String>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The answer to a [`Publish`].
+pub(crate) type Answer = Result<feed::Writer, Rejection>;
+
+impl Publish {
+    /// A request, and where its answer arrives.
+    pub(crate) fn new(
+        channel: ChannelName,
+        key: Option<Secret>,
+        peer: SocketAddr,
+        protocol: Protocol,
+        encoder: Option<String>,
+    ) -> (Self, oneshot::Receiver<Answer>) {
+        let (answer, receiver) = oneshot::channel();
+        (Self { channel, key, peer, protocol, encoder, answer }, receiver)
+    }
+
+    /// Lets the publisher in; what it sends goes to `writer`, which is dropped when it leaves.
+    pub fn accept(self, writer: feed::Writer) {
+        // A publisher that has left meanwhile needs no answer.
+        drop(self.answer.send(Ok(writer)));
+    }
+
+    /// Refuses the publisher, which is told `why`.
+    pub fn reject(self, why: Rejection) {
+        drop(self.answer.send(Err(why)));
+    }
+}
+
+/// Why a publisher is refused, in words for the person at the encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Somebody publishes there.
+    #[error("somebody publishes into this channel already: stop that encoder, or use another channel")]
+    Busy,
+    /// As many channels are live as the server takes.
+    #[error("the server has as many live channels as it takes: stop one, or use another server")]
+    Full,
+    /// No secret, or a wrong one.
+    #[error("the key is missing or wrong: the stream key has to be CHANNEL?key=SECRET")]
+    Unauthorised,
+    /// The server is going away.
+    #[error("the server is shutting down: try again in a moment")]
+    Draining,
+}
+
+/// What a publisher speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RTMP over TCP.
+    Rtmp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rtmp => f.write_str("RTMP"),
+        }
+    }
+}
+
+/// A publish key. It shows in no log.
+#[derive(Clone)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// The secret that a publisher or a configuration names.
+    pub fn new(secret: &str) -> Self {
+        Self(secret.into())
+    }
+}
+
+impl PartialEq for Secret {
+    /// The time it takes depends on the lengths alone.
+    fn eq(&self, other: &Self) -> bool {
+        let differences = self.0.bytes().zip(other.0.bytes()).fold(0, |acc, (a, b)| acc | (a ^ b));
+        self.0.len() == other.0.len() && std::hint::black_box(differences) == 0
+    }
+}
+
+impl Eq for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_compare_and_never_show() {
+        assert_eq!(Secret::new("abc"), Secret::new("abc"));
+        for other in ["abd", "ab", "abcd", ""] {
+            assert_ne!(Secret::new("abc"), Secret::new(other));
+        }
+        assert_eq!(format!("{0} {0:?}", Secret::new("abc")), "[redacted] [redacted]");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_request_is_an_answer_too() {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (publish, answer) = Publish::new("main".parse().unwrap(), None, peer, Protocol::Rtmp, None);
+        drop(publish);
+        assert!(answer.await.is_err());
+    }
+}

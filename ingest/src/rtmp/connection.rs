@@ -1,0 +1,354 @@
+//! One connection: a socket, a session, and the feed it writes.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::handshake;
+use super::publication::Publication;
+use super::session::{self, Media, Output, Request, Session};
+use super::{Refusal, Settings, Target};
+use crate::publish::Answer;
+use crate::{Awaited, Error, Metrics, Protocol, Publish, Rejection};
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) settings: Settings,
+    pub(super) publishes: mpsc::Sender<Publish>,
+    pub(super) metrics: Metrics,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// Serves one peer until either side is done.
+pub(super) async fn run<S>(stream: S, peer: SocketAddr, context: &Context)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    context.metrics.connections.inc();
+    context.metrics.open_connections.inc();
+    let mut connection = Connection::new(stream, peer, context);
+    let end = connection.serve().await;
+    connection.leave(&end);
+    context.metrics.open_connections.dec();
+}
+
+/// How a connection ended in peace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    /// The peer closed it after it had unpublished.
+    Unpublished,
+    /// The peer closed it.
+    Closed,
+    /// The server goes away.
+    Draining,
+}
+
+struct Connection<'a, S> {
+    stream: S,
+    peer: SocketAddr,
+    context: &'a Context,
+    session: Session,
+    /// Replies on their way.
+    out: Vec<u8>,
+    asking: Option<Asking>,
+    publication: Option<Publication>,
+    refusal: Option<Refusal>,
+    unpublished: bool,
+    /// When it came, or when its last publication ended.
+    since: Instant,
+    last_byte: Instant,
+    last_message: Instant,
+    counted: Counted,
+}
+
+/// The answer to a request to publish; `None`: nobody takes requests any more.
+type Asking = Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
+
+/// What of the session the metrics have been told.
+#[derive(Default)]
+struct Counted {
+    messages: u64,
+    dropped: session::Dropped,
+    buffered: usize,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
+    fn new(stream: S, peer: SocketAddr, context: &'a Context) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            peer,
+            context,
+            session: Session::new(peer, random()),
+            out: Vec::new(),
+            asking: None,
+            publication: None,
+            refusal: None,
+            unpublished: false,
+            since: now,
+            last_byte: now,
+            last_message: now,
+            counted: Counted::default(),
+        }
+    }
+
+    async fn serve(&mut self) -> Result<Farewell, Error> {
+        let mut input = vec![0; session::MAX_INPUT];
+        let shutdown = self.context.shutdown.clone();
+        loop {
+            self.flush().await?;
+            if let Some(refusal) = self.refusal.take() {
+                self.linger().await;
+                return Err(Error::Refused { peer: self.peer, refusal });
+            }
+            let (deadline, awaited, limit) = self.deadline();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return self.say_goodbye().await,
+                answer = answer(&mut self.asking) => self.on_answer(answer)?,
+                // Who waits for our answer is read no further: what it sends ahead stays in its socket.
+                read = timeout_at(deadline, self.stream.read(&mut input)), if self.asking.is_none() => match read {
+                    Err(_) => return Err(Error::TimeOut { peer: self.peer, awaited, limit }),
+                    Ok(Err(source)) => return Err(Error::Connection { peer: self.peer, source }),
+                    Ok(Ok(0)) if self.unpublished => return Ok(Farewell::Unpublished),
+                    Ok(Ok(0)) => return Ok(Farewell::Closed),
+                    Ok(Ok(count)) => self.on_bytes(input.get(..count).unwrap_or_default())?,
+                },
+            }
+        }
+    }
+
+    /// The time limit that comes first.
+    fn deadline(&self) -> (Instant, Awaited, Duration) {
+        let settings = &self.context.settings;
+        let (from, awaited, limit) = if !self.session.is_greeted() {
+            (self.since, Awaited::Handshake, settings.handshake)
+        } else if self.publication.is_some() {
+            (self.last_message, Awaited::Message, settings.message)
+        } else {
+            (self.since, Awaited::Publish, settings.publish)
+        };
+        let phase = (from + limit, awaited, limit);
+        let idle = (self.last_byte + settings.idle, Awaited::Byte, settings.idle);
+        // A peer that waits for our answer has nothing to say.
+        if self.asking.is_none() && idle.0 < phase.0 { idle } else { phase }
+    }
+
+    fn on_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.last_byte = Instant::now();
+        self.context.metrics.bytes.inc_by(bytes.len() as u64);
+        let result = self.session.handle(bytes, self.last_byte.into_std());
+        self.take_outputs();
+        self.count();
+        result
+    }
+
+    fn on_answer(&mut self, answer: Option<Answer>) -> Result<(), Error> {
+        self.asking = None;
+        match answer.unwrap_or(Err(Rejection::Draining)) {
+            Err(why) => {
+                self.refuse(why.into());
+                Ok(())
+            }
+            Ok(writer) => {
+                info!("publishes");
+                self.publication = Some(Publication::new(writer));
+                self.context.metrics.publishers.inc();
+                let now = Instant::now();
+                // The peer was waiting for us.
+                self.last_byte = now;
+                self.last_message = now;
+                let result = self.session.accept(now.into_std());
+                self.take_outputs();
+                self.count();
+                result
+            }
+        }
+    }
+
+    fn take_outputs(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Send(bytes) => self.out.extend_from_slice(&bytes),
+                Output::Publish(request) => self.ask(request),
+                Output::Unpublish => self.unpublish(),
+                Output::Metadata(metadata) => {
+                    if let Some(publication) = &mut self.publication {
+                        publication.on_metadata(metadata);
+                    }
+                }
+                Output::Media(media) => self.on_media(&media),
+            }
+        }
+    }
+
+    fn on_media(&mut self, media: &Media) {
+        let Some(publication) = &mut self.publication else { return };
+        if let Err(unsupported) = publication.on_media(media, &self.context.metrics) {
+            self.end_publication();
+            self.refuse(unsupported.into());
+        }
+    }
+
+    fn ask(&mut self, Request { app, stream, encoder }: Request) {
+        let target = match Target::parse(&app, &stream.0) {
+            Ok(target) => target,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        info!(
+            channel = %target.channel,
+            encoder = encoder.as_deref().unwrap_or("unknown"),
+            "asks to publish {}",
+            if target.key.is_some() { "with a key" } else { "without a key" }
+        );
+        let (publish, answer) = Publish::new(target.channel, target.key, self.peer, Protocol::Rtmp, encoder);
+        let publishes = self.context.publishes.clone();
+        self.asking = Some(Box::pin(async move {
+            publishes.send(publish).await.ok()?;
+            answer.await.ok()
+        }));
+    }
+
+    /// Says no; the connection ends once that has been sent.
+    fn refuse(&mut self, refusal: Refusal) {
+        self.session.reject(&refusal);
+        self.refusal = Some(refusal);
+        self.take_outputs();
+    }
+
+    fn unpublish(&mut self) {
+        info!("unpublishes");
+        self.end_publication();
+        self.unpublished = true;
+        self.since = Instant::now();
+    }
+
+    fn end_publication(&mut self) {
+        if let Some(publication) = self.publication.take() {
+            self.context.metrics.publishers.dec();
+            publication.finish();
+        }
+    }
+
+    async fn say_goodbye(&mut self) -> Result<Farewell, Error> {
+        self.session.close();
+        self.take_outputs();
+        self.flush().await?;
+        self.linger().await;
+        Ok(Farewell::Draining)
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let (peer, limit) = (self.peer, self.context.settings.write);
+        match timeout(limit, self.stream.write_all(&self.out)).await {
+            Err(_) => Err(Error::TimeOut { peer, awaited: Awaited::Reading, limit }),
+            Ok(Err(source)) => Err(Error::Connection { peer, source }),
+            Ok(Ok(())) => {
+                self.out.clear();
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the peer time to read our last words: closing a socket with unread input resets it, and they would be lost.
+    async fn linger(&mut self) {
+        let drain = async {
+            self.stream.shutdown().await?;
+            tokio::io::copy(&mut self.stream, &mut tokio::io::sink()).await
+        };
+        if let Ok(Err(error)) = timeout(LINGER, drain).await {
+            debug!("the connection broke while it was being closed: {error}");
+        }
+    }
+
+    fn count(&mut self) {
+        let metrics = &self.context.metrics;
+        let (messages, dropped, buffered) = (self.session.messages(), self.session.dropped(), self.session.buffered());
+        if messages > self.counted.messages {
+            self.last_message = self.last_byte;
+        }
+        metrics.messages.inc_by(messages - self.counted.messages);
+        metrics.dropped("empty_message", dropped.empty - self.counted.dropped.empty);
+        metrics.dropped("unpublished", dropped.unpublished - self.counted.dropped.unpublished);
+        metrics.dropped("bad_data", dropped.bad_data - self.counted.dropped.bad_data);
+        metrics.buffered.inc_by(signed(buffered) - signed(self.counted.buffered));
+        self.counted = Counted { messages, dropped, buffered };
+    }
+
+    /// Closes the books and tells the log.
+    fn leave(&mut self, end: &Result<Farewell, Error>) {
+        let published = self.publication.is_some() || self.unpublished;
+        self.end_publication();
+        let metrics = &self.context.metrics;
+        metrics.buffered.dec_by(signed(self.counted.buffered));
+        metrics.departed(label(end));
+        match end {
+            Err(Error::Refused { refusal, .. }) => metrics.refused(refusal.label()),
+            Err(Error::Rtmp { .. }) => {
+                metrics.protocol_errors.inc();
+            }
+            _ => {}
+        }
+        match end {
+            Ok(Farewell::Unpublished) => info!("left: unpublished"),
+            Ok(Farewell::Closed) if published => info!("left: closed the connection without unpublishing"),
+            Ok(Farewell::Closed) => debug!("left: closed the connection without publishing"),
+            Ok(Farewell::Draining) => info!("sent away: the server is shutting down"),
+            Err(error) => warn!("left: {error}"),
+        }
+    }
+}
+
+/// How long a peer may take to read our last words and close.
+const LINGER: Duration = Duration::from_secs(1);
+
+async fn answer(asking: &mut Option<Asking>) -> Option<Answer> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// 5.2.3: the handshake wants bytes that differ from connection to connection; nothing has to be unguessable.
+fn random() -> Box<handshake::Random> {
+    let state = RandomState::new();
+    let mut random = Box::new([0; handshake::PACKET_LEN - 8]);
+    for (n, piece) in random.chunks_exact_mut(8).enumerate() {
+        piece.copy_from_slice(&state.hash_one(n).to_ne_bytes());
+    }
+    random
+}
+
+/// The value of the `reason` label.
+fn label(end: &Result<Farewell, Error>) -> &'static str {
+    match end {
+        Ok(Farewell::Unpublished) => "unpublished",
+        Ok(Farewell::Closed) => "closed",
+        Ok(Farewell::Draining) => "draining",
+        Err(Error::Rtmp { .. }) => "protocol_error",
+        Err(Error::Refused { .. }) => "refused",
+        Err(Error::TimeOut { awaited, .. }) => match awaited {
+            Awaited::Handshake => "no_handshake",
+            Awaited::Publish => "no_publish",
+            Awaited::Byte => "idle",
+            Awaited::Message => "no_message",
+            Awaited::Reading => "not_reading",
+        },
+        Err(Error::Connection { .. }) => "broken",
+    }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

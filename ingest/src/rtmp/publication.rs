@@ -1,0 +1,70 @@
+use std::collections::BTreeSet;
+
+use touchline_media::timeline::Clock;
+use touchline_media::{FrameRate, Kind, feed};
+use tracing::{info, warn};
+
+use super::Media;
+use super::flv::{Demuxer, Tag, Unsupported};
+use super::message::Metadata;
+use crate::{Intake, Metrics};
+
+/// What a publisher sends, from being accepted to leaving.
+pub(super) struct Publication {
+    demuxer: Demuxer,
+    intake: Intake,
+    declared_rate: Option<FrameRate>,
+    /// What has been logged: each kind of damage, and the encoder's name, once.
+    told: BTreeSet<&'static str>,
+}
+
+impl Publication {
+    pub(super) fn new(writer: feed::Writer) -> Self {
+        Self { demuxer: Demuxer::default(), intake: Intake::new(writer), declared_rate: None, told: BTreeSet::new() }
+    }
+
+    pub(super) fn on_metadata(&mut self, metadata: Metadata) {
+        // Some encoders repeat their metadata all the time.
+        if let Some(encoder) = metadata.encoder
+            && self.told.insert("encoder")
+        {
+            info!("the encoder is {encoder}");
+        }
+        self.declared_rate = metadata.frame_rate;
+        self.intake.expect(metadata.video, metadata.audio);
+    }
+
+    pub(super) fn on_media(&mut self, media: &Media, metrics: &Metrics) -> Result<(), Unsupported> {
+        let kind = match media.kind {
+            Kind::Video => "video",
+            Kind::Audio => "audio",
+        };
+        match self.demuxer.read(media)? {
+            Tag::Configuration(track, format) => {
+                let rate = self.declared_rate.filter(|_| format.kind() == Kind::Video);
+                self.intake.configure(track, Clock::RTMP, format, rate);
+            }
+            Tag::Unit(unit) => {
+                metrics.received(kind);
+                self.intake.push(unit);
+            }
+            Tag::Nothing => {}
+            Tag::Dropped(damage) => {
+                metrics.dropped(damage.label(), 1);
+                if self.told.insert(damage.label()) {
+                    warn!("drops {kind}: {damage}");
+                }
+            }
+        }
+        for notice in self.intake.notices() {
+            info!("{notice}");
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) {
+        for notice in self.intake.finish() {
+            info!("{notice}");
+        }
+    }
+}
