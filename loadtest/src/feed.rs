@@ -18,8 +18,8 @@ use schedule::Schedule;
 
 /// Pause before a new attempt when the server went away.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
-/// ffmpeg reads its first picture before it connects, and takes more only when the server has accepted the stream.
-const FRAMES_BEFORE_CONNECTED: u64 = 3;
+/// ffmpeg takes its first picture before it connects, keeps two waiting, and goes on when the server has accepted the stream.
+const FRAMES_BEFORE_CONNECTED: u64 = 4;
 /// Time between two progress lines.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
@@ -31,15 +31,18 @@ pub async fn run(options: &Options) -> Result<(), Error> {
     loop {
         let mut encoder = Encoder::start(options)?;
         println!("feed: connecting to {}", options.shown_url());
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
             () = &mut stop => {
                 println!("feed: stopping");
                 return encoder.finish().await;
             }
-            () = play(&mut card, &mut encoder, options) => {}
-        }
-        let gone = encoder.reason().await?;
+            ended = play(&mut card, &mut encoder, options) => ended,
+        };
+        let gone = match ended {
+            Ended::EncoderGone => encoder.reason().await?,
+            Ended::TooSlow => Error::TooSlow(schedule::MAX_BEHIND),
+        };
         if options.once {
             return Err(gone);
         }
@@ -51,20 +54,31 @@ pub async fn run(options: &Options) -> Result<(), Error> {
     }
 }
 
-/// Draws and writes frames by the wall clock until the encoder takes no more.
-async fn play(card: &mut TestCard, encoder: &mut Encoder, options: &Options) {
+/// Why no more frames are written.
+enum Ended {
+    EncoderGone,
+    TooSlow,
+}
+
+/// Draws and writes frames by the wall clock for as long as the encoder takes them in time.
+async fn play(card: &mut TestCard, encoder: &mut Encoder, options: &Options) -> Ended {
     let mut schedule = Schedule::new(options.frame_rate, Instant::now());
     let mut report_at = Instant::now() + PROGRESS_EVERY;
     loop {
         let number = schedule.written();
         sleep_until(schedule.due()).await;
         if encoder.write(card.draw(unix_ms(), number)).await.is_err() {
-            return;
+            return Ended::EncoderGone;
         }
         let now = Instant::now();
-        schedule.wrote(now);
+        let in_time = schedule.wrote(now);
         if schedule.written() == FRAMES_BEFORE_CONNECTED {
             println!("feed: publishing to {}", options.shown_url());
+            // Frames that make up for the time it took to connect would reach the server in a burst.
+            schedule.restart(now);
+            report_at = now + PROGRESS_EVERY;
+        } else if !in_time && schedule.written() > FRAMES_BEFORE_CONNECTED {
+            return Ended::TooSlow;
         }
         if now >= report_at {
             println!("feed: {}", schedule.progress(PROGRESS_EVERY));

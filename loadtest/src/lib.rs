@@ -29,6 +29,9 @@ pub enum Error {
         /// The last line it wrote to its standard error.
         said: Option<String>,
     },
+    /// Pictures are made, encoded or taken by the server more slowly than they are due.
+    #[error("the feed is {} s behind: this machine or the server is too slow for it", .0.as_secs())]
+    TooSlow(std::time::Duration),
     /// A process could not be started, waited for or signalled.
     #[error("{doing}: {source}")]
     Io {

@@ -93,9 +93,9 @@ async fn wait(child: &mut Child) -> Result<std::process::ExitStatus, Error> {
 /// Low-latency settings as a broadcaster would make them: constant bitrate with a one second buffer, closed GOPs of equal length.
 fn arguments(options: &Options) -> Vec<String> {
     let (gop, bits) = (options.gop.frames(options.frame_rate), options.bitrate.0);
-    // Probing would hold frames back that are fully described by these options.
+    // Probing and queues would hold frames back; these options describe them fully, and each is taken when it comes.
     let pictures = format!(
-        "-hide_banner -loglevel warning -probesize 32 -analyzeduration 0 \
+        "-hide_banner -loglevel error -probesize 32 -analyzeduration 0 -thread_queue_size 1 \
          -f rawvideo -pix_fmt yuv420p -video_size {} -framerate {} -i pipe:0",
         options.size,
         options.frame_rate.as_fraction(),

@@ -7,12 +7,13 @@ use tokio::time::Instant;
 
 use super::FrameRate;
 
-/// A feed further behind than this leaves frames out rather than sending the past in a burst.
-const MAX_BEHIND: Duration = Duration::from_secs(1);
+/// A feed further behind than this will not catch up: it has to start anew.
+pub(super) const MAX_BEHIND: Duration = Duration::from_secs(5);
 
 /// Frames due on a fixed grid of the wall clock.
 ///
-/// A late frame is written at once, so that the grid is kept; the encoder numbers frames and knows no clock.
+/// A late frame is written at once and none is left out: the encoder counts frames and knows no clock, so that its time would
+/// fall behind the wall clock for good.
 pub(super) struct Schedule {
     rate: FrameRate,
     start: Instant,
@@ -20,14 +21,13 @@ pub(super) struct Schedule {
     position: u64,
     written: u64,
     late: u64,
-    skipped: u64,
     reported: u64,
 }
 
 impl Schedule {
     /// The first frame is due at `start`.
     pub(super) fn new(rate: FrameRate, start: Instant) -> Self {
-        Self { rate, start, position: 0, written: 0, late: 0, skipped: 0, reported: 0 }
+        Self { rate, start, position: 0, written: 0, late: 0, reported: 0 }
     }
 
     /// When the next frame is to be drawn.
@@ -40,19 +40,20 @@ impl Schedule {
         self.written
     }
 
-    /// The frame that was due has been written, at `now`.
-    pub(super) fn wrote(&mut self, now: Instant) {
+    /// The frame that was due has been written, at `now`. False when the feed is too far behind to go on.
+    pub(super) fn wrote(&mut self, now: Instant) -> bool {
         let behind = now.saturating_duration_since(self.due());
         self.position += 1;
         self.written += 1;
         if behind > self.rate.duration_of(1) {
             self.late += 1;
         }
-        if behind > MAX_BEHIND {
-            let missed = self.rate.frames_in(behind);
-            self.position += missed;
-            self.skipped += missed;
-        }
+        behind <= MAX_BEHIND
+    }
+
+    /// Starts anew at `now`: nothing that was due before counts as late, and the next frame is due one frame later.
+    pub(super) fn restart(&mut self, now: Instant) {
+        *self = Self { written: self.written, position: 1, ..Self::new(self.rate, now) };
     }
 
     /// A line on the `interval` since the last such line.
@@ -62,7 +63,6 @@ impl Schedule {
             frames: self.written,
             per_second: f64::from(u32::try_from(recent).unwrap_or(u32::MAX)) / interval.as_secs_f64(),
             late: self.late,
-            skipped: self.skipped,
         }
     }
 }
@@ -71,13 +71,12 @@ struct Progress {
     frames: u64,
     per_second: f64,
     late: u64,
-    skipped: u64,
 }
 
 impl Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { frames, per_second, late, skipped } = self;
-        write!(f, "{frames} frames, {per_second:.1} frames/s, {late} late, {skipped} skipped")
+        let Self { frames, per_second, late } = self;
+        write!(f, "{frames} frames, {per_second:.1} frames/s, {late} late")
     }
 }
 
@@ -95,28 +94,34 @@ mod tests {
         let (mut schedule, start) = schedule("29.97");
         for _ in 0..30_000 * 10 {
             let due = schedule.due();
-            schedule.wrote(due);
+            assert!(schedule.wrote(due));
         }
         assert_eq!(schedule.due() - start, Duration::from_secs(1001 * 10));
-        assert_eq!(
-            schedule.progress(Duration::from_secs(10_010)).to_string(),
-            "300000 frames, 30.0 frames/s, 0 late, 0 skipped"
-        );
+        assert_eq!(schedule.progress(Duration::from_secs(10_010)).to_string(), "300000 frames, 30.0 frames/s, 0 late");
     }
 
     #[test]
     fn a_late_frame_does_not_move_the_next() {
         let (mut schedule, start) = schedule("25");
-        schedule.wrote(start + Duration::from_millis(300));
+        assert!(schedule.wrote(start + Duration::from_millis(300)));
         assert_eq!(schedule.due(), start + Duration::from_millis(40));
-        assert_eq!(schedule.progress(Duration::from_secs(1)).to_string(), "1 frames, 1.0 frames/s, 1 late, 0 skipped");
+        assert_eq!(schedule.progress(Duration::from_secs(1)).to_string(), "1 frames, 1.0 frames/s, 1 late");
     }
 
     #[test]
-    fn more_than_a_second_behind_leaves_frames_out() {
+    fn what_was_late_before_a_restart_is_forgotten() {
         let (mut schedule, start) = schedule("25");
-        schedule.wrote(start + Duration::from_secs(3));
-        assert_eq!(schedule.due(), start + Duration::from_millis(3040));
-        assert_eq!(schedule.progress(Duration::from_secs(5)).to_string(), "1 frames, 0.2 frames/s, 1 late, 75 skipped");
+        assert!(schedule.wrote(start + Duration::from_secs(3)));
+        schedule.restart(start + Duration::from_secs(4));
+        assert_eq!(schedule.due(), start + Duration::from_millis(4040));
+        assert_eq!(schedule.written(), 1);
+        assert_eq!(schedule.progress(Duration::from_secs(1)).to_string(), "1 frames, 1.0 frames/s, 0 late");
+    }
+
+    #[test]
+    fn a_feed_far_behind_gives_up() {
+        let (mut schedule, start) = schedule("25");
+        assert!(schedule.wrote(start + MAX_BEHIND));
+        assert!(!schedule.wrote(start + MAX_BEHIND + Duration::from_millis(41)));
     }
 }
