@@ -2,19 +2,18 @@
 
 /** Controls fade after this long without a move, in milliseconds. */
 const IDLE_AFTER_MS = 2_500;
-/** Further behind the player's aim than this, in seconds, there is a way back to live. */
-const OFFER_LIVE_S = 3;
 
 /**
+ * Returns what makes the controls show the state of the session.
+ *
  * @param {(id: string) => HTMLElement} element
  * @param {HTMLVideoElement} video
  * @param {import('./session.js').Session} session
  */
 export function connectControls(element, video, session) {
-  const [stage, pause, mute, unmute, fullscreen, toLive] =
-    ['stage', 'pause', 'mute', 'unmute', 'fullscreen', 'to-live'].map(element);
+  const [stage, pause, mute, unmute, fullscreen] = ['stage', 'pause', 'mute', 'unmute', 'fullscreen'].map(element);
   const volume = /** @type {HTMLInputElement} */ (element('volume'));
-  if (!stage || !pause || !mute || !unmute || !fullscreen || !toLive) return;
+  if (!stage || !pause || !mute || !unmute || !fullscreen) throw new Error('watch.html lacks controls');
 
   const togglePause = () => {
     if (!video.paused) return video.pause();
@@ -33,10 +32,6 @@ export function connectControls(element, video, session) {
   mute.addEventListener('click', toggleSound);
   unmute.addEventListener('click', toggleSound);
   fullscreen.addEventListener('click', toggleFullscreen);
-  toLive.addEventListener('click', () => {
-    session.playback?.seekToLive();
-    play(video);
-  });
   volume.addEventListener('input', () => {
     video.volume = volume.valueAsNumber;
     video.muted = video.volume === 0;
@@ -60,18 +55,11 @@ export function connectControls(element, video, session) {
   for (const event of ['volumechange', 'play', 'pause', 'playing', 'emptied']) video.addEventListener(event, reflect);
   reflect();
   fadeWhenIdle(stage, video);
-
-  return {
-    /** @param {import('./stats.js').Stats} stats */
-    update({ edgeLatency, targetLatency }) {
-      toLive.hidden = edgeLatency === null || edgeLatency - (targetLatency ?? 0) < OFFER_LIVE_S;
-      reflect();
-    },
-  };
+  return reflect;
 }
 
 /** @param {HTMLVideoElement} video */
-export function play(video) {
+function play(video) {
   // Refused without a gesture when there is sound: the page stays as it is, and the play button is there.
   video.play().catch(() => {});
 }

@@ -4,12 +4,19 @@
 import Hls from 'hls.js';
 
 import { BitrateMeter } from './bitrate.js';
+import { bufferAhead } from './buffer.js';
+import { pace } from './pace.js';
 
 /** @typedef {import('./session.js').Outcome} Outcome */
 /** @typedef {import('./session.js').Playback} Playback */
 
 /** A media error that comes back this soon after a recovery is not going to be recovered from. */
 const RECOVERY_HOLDS_MS = 5_000;
+
+/** How often the pace is looked after, in milliseconds. */
+const PACE_EVERY_MS = 200;
+/** How much further from the edge to stay for each stall, in seconds. */
+const STALL_LESSON_S = 0.2;
 
 export const supported = () => Hls.isSupported();
 
@@ -26,6 +33,7 @@ export function play(video, url) {
     playlistLoadPolicy: policy(60),
     fragLoadPolicy: policy(6),
     backBufferLength: 30,
+    liveSyncOnStallIncrease: STALL_LESSON_S,
   });
   const bitrate = new BitrateMeter();
   /** @type {string[]} */ const errors = [];
@@ -33,12 +41,22 @@ export function play(video, url) {
   let recoveredAt = -Infinity;
   /** @type {(outcome: Outcome) => void} */ let settle = () => {};
   const done = new Promise((/** @type {(outcome: Outcome) => void} */ resolve) => (settle = resolve)).finally(() => {
+    clearInterval(pacer);
+    video.playbackRate = 1;
     video.removeEventListener('ended', onEnded);
     hls.destroy();
   });
 
   const onEnded = () => settle({ kind: 'ended' });
   video.addEventListener('ended', onEnded);
+
+  const pacer = setInterval(() => {
+    const aim = hls.liveSyncPosition;
+    if (aim === null || !hls.latestLevelDetails?.live || video.paused || video.seeking || video.readyState < video.HAVE_CURRENT_DATA) return;
+    const { jump, rate } = pace(aim - video.currentTime, bufferAhead(video));
+    if (jump > 0) video.currentTime += jump;
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  }, PACE_EVERY_MS);
 
   hls.on(Hls.Events.FRAG_BUFFERED, (_, { frag, part, stats }) => {
     lastMediaAt = performance.now();

@@ -1,5 +1,6 @@
 // The figures beneath the picture, and the same for scripts.
 
+import { bufferAhead } from './buffer.js';
 import { behindLive } from './latency.js';
 
 /**
@@ -45,6 +46,7 @@ export function snapshot(video, session, stalls) {
     frames: quality.totalVideoFrames,
     droppedFrames: quality.droppedVideoFrames,
     buffer: bufferAhead(video),
+    playbackRate: video.playbackRate,
     stalls: stalls.count,
     stalledMs: stalls.totalMs,
   };
@@ -83,16 +85,4 @@ function figures({ phase, latency, bitrate, width, height, frameRate, buffer, dr
   if (frames > 0) known.dropped = [String(droppedFrames)];
   if (frames > 0) known.stalls = [String(stalls), stalledMs > 0 ? `${(stalledMs / 1000).toFixed(1)} s` : ''];
   return known;
-}
-
-/**
- * Seconds that can be played without anything more arriving.
- *
- * @param {HTMLVideoElement} video
- */
-function bufferAhead({ buffered, currentTime }) {
-  for (let range = 0; range < buffered.length; range += 1) {
-    if (buffered.start(range) <= currentTime + 0.1 && buffered.end(range) > currentTime) return buffered.end(range) - currentTime;
-  }
-  return 0;
 }

@@ -19,7 +19,7 @@ const channel = channelOf(location.pathname);
 const video = /** @type {HTMLVideoElement} */ (element('video'));
 const session = new Session(video, `/live/${encodeURIComponent(channel)}/index.m3u8`);
 const stalls = new StallMeter();
-const controls = connectControls(element, video, session);
+const reflect = connectControls(element, video, session);
 
 document.title = `${channel} · Touchline`;
 element('channel').textContent = channel;
@@ -50,14 +50,13 @@ function look() {
   tell(noticeFor({ channel, phase: session.phase, standingStillMs, silentMs }));
   if (standingStillMs > STUCK_MS && silentMs < LOOK_MS * 10) session.playback?.abandon('stuck');
 
-  const stats = snapshot(video, session, stalls);
   const live = session.phase === 'playing' && standingStillMs === 0 && !video.paused;
   const badge = element('badge');
   badge.dataset.live = String(live);
   const word = live ? 'Live' : session.phase === 'playing' ? (video.paused ? 'Paused' : 'Waiting') : 'Offline';
   if (badge.textContent !== word) badge.textContent = word;
-  if (looks % LOOKS_PER_FIGURE === 0) show(element('stats'), stats);
-  controls?.update(stats);
+  if (looks % LOOKS_PER_FIGURE === 0) show(element('stats'), snapshot(video, session, stalls));
+  reflect();
   looks += 1;
 }
 

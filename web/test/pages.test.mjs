@@ -7,6 +7,7 @@ import { BitrateMeter } from '../src/bitrate.js';
 import { channelOf, describe } from '../src/channel.js';
 import { behindLive } from '../src/latency.js';
 import { noticeFor } from '../src/notice.js';
+import { pace } from '../src/pace.js';
 import { probe } from '../src/probe.js';
 import { StallMeter } from '../src/stalls.js';
 
@@ -59,6 +60,16 @@ test('latency is told by the programme date, or by the distance to the edge wher
   assert.equal(behindLive(10_000, 10_500, 0.6), 0.6, 'the clock of the viewer is slow');
   assert.equal(behindLive(1e12, 8_900, 0.6), 0.6, 'the clock of the viewer is years ahead');
   assert.equal(behindLive(10_000, NaN, null), null);
+});
+
+test('a picture too far behind jumps within what is buffered, a little behind it hurries, too near it dawdles', () => {
+  assert.deepEqual(pace(1.8, 2.4), { jump: 1.8, rate: 1 });
+  assert.deepEqual(pace(1.8, 1.5), { jump: 1.3, rate: 1 });
+  assert.deepEqual(pace(1.8, 0.4), { jump: 0, rate: 1.1 }, 'what is not there cannot be jumped to');
+  assert.deepEqual(pace(0.3, 0.9), { jump: 0, rate: 1.06 });
+  assert.deepEqual(pace(0.04, 0.6), { jump: 0, rate: 1 });
+  assert.deepEqual(pace(-0.4, 0.2), { jump: 0, rate: 0.92 });
+  assert.deepEqual(pace(-9, 0), { jump: 0, rate: 0.9 });
 });
 
 test('nothing is said over a picture that moves', () => {
