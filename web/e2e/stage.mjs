@@ -1,0 +1,85 @@
+// The real server and the real feed, as processes of their own on ports of their own.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** The feeds are small, so that several fit beside a browser on two cores. */
+const FEED = ['--size', '640x360', '--bitrate', '800k', '--gop', '1s'];
+
+/**
+ * Starts a server and waits until it listens.
+ *
+ * @param {{ grace: string }} settings how long a channel waits for its publisher to return
+ * @returns {Promise<{ watch: string, publish: string, stop: () => Promise<void> }>} addresses without a slash at the end
+ */
+export async function startServer({ grace }) {
+  const folder = await mkdtemp(join(tmpdir(), 'touchline-e2e-'));
+  const config = join(folder, 'touchline.toml');
+  await writeFile(config, `[channels]\ngrace = "${grace}"\n`);
+  const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+  const server = run(binary('TOUCHLINE_BIN'), ['serve', '--config', config, ...anywhere]);
+  const address = await addresses(server);
+  return {
+    watch: address.watch,
+    publish: address.publish,
+    stop: async () => {
+      await end(server, 'SIGTERM');
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/**
+ * Starts a feed into a channel.
+ *
+ * @param {string} publish `rtmp://HOST:PORT/live`
+ * @param {string} channel
+ */
+export function startFeed(publish, channel) {
+  const feed = run(binary('LOADTEST_BIN'), ['feed', ...FEED, `${publish}/${channel}`]);
+  return {
+    /** Takes its leave as an encoder does when somebody presses stop. */
+    stop: () => end(feed, 'SIGTERM'),
+    /** Is gone without a word, the encoder included. */
+    kill: () => end(feed, 'SIGKILL'),
+  };
+}
+
+function binary(variable) {
+  const path = process.env[variable];
+  if (!path) throw new Error(`$${variable} is not set. Run \`make test\`, or build the binaries and set it to the path of one.`);
+  return path;
+}
+
+/** A process that leads a group of its own: a signal to the group reaches its children too. */
+function run(command, args) {
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.said = [];
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => child.said.push(line));
+  return child;
+}
+
+async function end(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const over = once(child, 'exit');
+  process.kill(-child.pid, signal);
+  await over;
+}
+
+/** The addresses that the server announces; fails with its last words when it ends instead. */
+function addresses(server) {
+  const found = {};
+  return new Promise((resolve, reject) => {
+    createInterface(server.stdout).on('line', (line) => {
+      const [, what, url] = /^(watch|publish|admin)\s+(\S+?)\/?(?:\s|$)/.exec(line) ?? [];
+      if (what) found[what] = url;
+      if (found.watch && found.publish && found.admin) resolve(found);
+    });
+    server.once('error', reject);
+    server.once('exit', (code) => reject(new Error(`touchline serve ended with ${code}:\n${server.said.join('\n')}`)));
+  });
+}
