@@ -1,0 +1,34 @@
+# Touchline in a container: one binary on Debian 12, run by a user without rights.
+#
+#   docker build -t touchline .
+#   docker run -p 1935:1935 -p 8080:8080 -e TOUCHLINE_PUBLISH_KEYS=main=SECRET touchline
+#
+# The listeners are open to the network here, so the server does not start without publish keys: set
+# TOUCHLINE_PUBLISH_KEYS as above, or mount a touchline.toml and name it in TOUCHLINE_CONFIG.
+# Port 9090 is for operators: publish it to a private network only, or not at all.
+
+FROM rust:1.95-bookworm AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends nodejs npm \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /touchline
+# The player page comes first: it changes less often than the server does.
+COPY web web
+RUN cd web && npm ci && npm run build
+COPY . .
+RUN cargo build --release --locked --bin touchline
+
+FROM debian:bookworm-slim
+LABEL org.opencontainers.image.title="Touchline" \
+      org.opencontainers.image.description="Low-latency live streaming server: RTMP in, Low-Latency HLS out" \
+      org.opencontainers.image.licenses="(MIT OR Apache-2.0) AND Apache-2.0"
+RUN useradd --system --no-create-home --shell /usr/sbin/nologin touchline
+COPY --from=build /touchline/LICENSE-MIT /touchline/LICENSE-APACHE /usr/share/doc/touchline/
+COPY --from=build /touchline/target/release/touchline /usr/local/bin/touchline
+USER touchline
+ENV TOUCHLINE_RTMP=:1935 \
+    TOUCHLINE_HTTP=:8080 \
+    TOUCHLINE_ADMIN=:9090
+EXPOSE 1935 8080 9090
+ENTRYPOINT ["touchline"]
+CMD ["serve"]
