@@ -110,8 +110,9 @@ impl Keyframes {
         let since = next.dts - self.last.unwrap_or(next.dts);
         if !next.sync {
             let exhausted = span.exhausted(open);
-            if exhausted && self.overdue.is_none() {
-                self.overdue = Some(since);
+            // A segment may also be long because the source makes up for frames that it has dropped.
+            if exhausted && since >= span.segment {
+                self.overdue.get_or_insert(since);
             }
             return exhausted;
         }

@@ -53,7 +53,7 @@ struct Run {
     rule: Rule,
     /// From the timeline of the feed to that of the presentation, in ticks.
     shift: i64,
-    /// Sound with a PTS before the first picture's is left out.
+    /// Sound that is mostly over by the first picture is left out.
     from: i64,
     /// From the first sample on.
     segmenter: Option<Segmenter>,
@@ -101,7 +101,7 @@ impl Lane {
             span: Span::new(&self.settings, filling, timescale),
             rule: Rule::new(self.role),
             shift,
-            from: if self.role == Role::Video { i64::MIN } else { first_pts },
+            from: if self.role == Role::Video { i64::MIN } else { first_pts - filling.frame / 2 },
             segmenter: None,
             held: None,
             last_duration: filling.frame,

@@ -37,7 +37,8 @@ pub struct Window {
 #[derive(Debug, Clone)]
 struct Retained {
     segment: Arc<Segment>,
-    appeared: Instant,
+    /// Once it is whole: when it entered the playlist, at the latest.
+    appeared: Option<Instant>,
     /// Once it has left the playlist: until when it can be fetched.
     until: Option<Instant>,
 }
@@ -204,28 +205,23 @@ impl Window {
     fn complete(&mut self, end: SegmentEnd) -> bool {
         let Some(mut segment) = self.open.take_if(|open| open.msn == end.msn) else { return false };
         Arc::make_mut(&mut segment).complete(end.duration);
-        let Some(appeared) = segment.parts.last().map(|part| part.received) else { return false };
         self.meter.segment(&segment, self.presentation.target_duration);
         self.listed += segment.duration();
         self.longest = self.longest.max(self.listed);
-        self.segments.push_back(Retained { segment, appeared, until: None });
-        self.slide(appeared);
+        self.segments.push_back(Retained { segment, appeared: None, until: None });
+        self.slide();
         true
     }
 
     /// Takes segments off the front of the playlist, as long as what remains covers the window.
-    fn slide(&mut self, now: Instant) {
-        let three_targets = self.presentation.three_targets();
+    fn slide(&mut self) {
         // RFC 8216bis 6.2.2: at least three target durations of whole segments stay.
-        let keep = self.presentation.window.max(three_targets);
-        while let Some(front) = self.segments.get_mut(self.unlisted) {
+        let keep = self.presentation.window.max(self.presentation.three_targets());
+        while let Some(front) = self.segments.get(self.unlisted) {
             let duration = front.segment.duration();
             if self.listed < keep + duration {
                 break;
             }
-            // 6.2.2: a segment can be fetched for its own duration and that of the longest playlist from when it
-            // appeared; a part for three target durations from when it left.
-            front.until = Some((front.appeared + duration + self.longest).max(now + three_targets));
             self.listed -= duration;
             self.media_sequence = front.segment.msn + 1;
             // 6.2.2: counted when the tag leaves, so that the number of every segment stays.
@@ -234,8 +230,18 @@ impl Window {
         }
     }
 
-    /// Forgets what need not be fetched any more.
+    /// Forgets what need not be fetched any more. The ends of segments carry no time of their own: `now`, that of the
+    /// part after them, is no earlier.
     fn evict(&mut self, now: Instant) {
+        for whole in self.segments.iter_mut().rev().take_while(|whole| whole.appeared.is_none()) {
+            whole.appeared = Some(now);
+        }
+        for left in self.segments.range_mut(..self.unlisted).rev().take_while(|left| left.until.is_none()) {
+            // 6.2.2: a segment can be fetched for its own duration and that of the longest playlist from when it
+            // appeared; a part for three target durations from when it left.
+            let segment_until = left.appeared.unwrap_or(now) + left.segment.duration() + self.longest;
+            left.until = Some(segment_until.max(now + self.presentation.three_targets()));
+        }
         let over = |front: &Retained| front.until.is_some_and(|until| until <= now);
         while self.segments.pop_front_if(|front| over(front)).is_some() {
             self.unlisted -= 1;

@@ -1,0 +1,20 @@
+//! The packager seen from outside: samples go in, what viewers fetch comes out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "tests"
+)]
+
+mod boxes;
+mod check;
+mod part_target;
+mod playlists;
+mod properties;
+mod source;
+mod stretches;
+mod updates;
+mod viewer;

@@ -1,0 +1,318 @@
+//! Where stretches begin and end, and what becomes of sources that misbehave.
+
+use std::time::Duration;
+
+use touchline_media::{Kind, MediaTime, Sample};
+use touchline_packager::{Error, Event, Notice, Settings};
+
+use crate::check;
+use crate::source::{
+    Frames, OPENING, at, audio, interleave, live, packager, rate, sample, stretch, variable_video, video, with,
+};
+use crate::viewer::{Viewer, notices, parts, segment_ends};
+
+const ZERO: Duration = Duration::ZERO;
+
+fn secs(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// A source of pictures at 30 frames/s with a keyframe every two seconds, and of sound at 48 kHz.
+fn sources() -> [Frames; 2] {
+    [Frames::video(rate(30, 1), 60), Frames::audio(48_000)]
+}
+
+fn tracks() -> [touchline_media::Track; 2] {
+    [video(rate(30, 1)), audio(48_000)]
+}
+
+#[test]
+fn a_part_leaves_with_its_last_frame() {
+    let mut packager = packager();
+    let source = Frames::video(rate(30, 1), 60);
+    packager.start(std::slice::from_ref(&source.track)).unwrap();
+    let made: Vec<usize> = (0..12).map(|n| parts(&packager.push(source.frame(n, ZERO)), 0).len()).collect();
+    assert_eq!(made, [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn without_a_frame_grid_a_part_waits_for_the_next_frame() {
+    let mut packager = packager();
+    packager.start(&[variable_video()]).unwrap();
+    let frame = |n: i64| sample(&variable_video(), n * 33, n * 33, n == 0, ZERO);
+    let made: Vec<usize> = (0..13).map(|n| parts(&packager.push(frame(n)), 0).len()).collect();
+    assert_eq!(made, [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn pictures_and_sound_begin_together_at_the_first_keyframe() {
+    let mut packager = packager();
+    let [pictures, sound] = sources();
+    // The publisher is joined in the middle of a group of pictures.
+    let given = interleave([pictures.between(secs(1.3), secs(6.0)), sound.between(secs(1.3), secs(6.0))]);
+    let events = stretch(&mut packager, &tracks(), given);
+    let video = check::samples(parts(&events, 0)[0], Kind::Video);
+    let audio = check::samples(parts(&events, 1)[0], Kind::Audio);
+    assert_eq!((video[0].pts, video[0].sync), (0, true));
+    // The first frame of sound at or after the first picture: less than a frame later.
+    assert!((0..1_024).contains(&audio[0].pts), "{}", audio[0].pts);
+    check::consistent(&events);
+}
+
+#[test]
+fn nothing_opens_before_a_keyframe_and_the_first_sample_fixes_the_clock() {
+    let mut packager = packager();
+    let [pictures, sound] = sources();
+    let mut events = packager.start(&tracks()).unwrap();
+    for sample in interleave([pictures.between(secs(0.1), secs(1.9)), sound.between(ZERO, secs(1.9))]) {
+        events.extend(packager.push(sample));
+    }
+    assert!(events.is_empty());
+    events.extend(packager.push(pictures.frame(60, ZERO)));
+    let presentation = Viewer::open(&events).presentation;
+    let unix = OPENING + secs(2.0);
+    assert_eq!(u128::from(presentation.epoch.0), unix.as_millis());
+    assert_eq!(u128::from(presentation.first_msn), unix.as_millis() / 2_000);
+}
+
+#[test]
+fn sound_that_waits_for_a_keyframe_is_bounded_and_told_of() {
+    let mut packager = packager();
+    let [pictures, sound] = sources();
+    packager.start(&tracks()).unwrap();
+    let mut events: Vec<Event> = sound.between(ZERO, secs(20.0)).into_iter().flat_map(|s| packager.push(s)).collect();
+    let said: Vec<String> = notices(&events).iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(said.join("\n"), @"513 audio samples have come without a keyframe of the video track that was announced: nothing is shown until one comes. Check that the encoder sends video");
+    // All that is left of it comes out when a keyframe from before it comes.
+    events.extend(packager.push(pictures.frame(0, ZERO)));
+    events.extend(packager.end());
+    let held: usize = parts(&events, 1).iter().map(|part| check::samples(part, Kind::Audio).len()).sum();
+    assert_eq!(held, 512);
+}
+
+#[test]
+fn a_second_track_of_a_kind_is_left_out() {
+    let mut packager = packager();
+    let second = touchline_media::Track { id: touchline_media::TrackId(7), ..audio(48_000) };
+    let events = packager.start(&[audio(44_100), second.clone()]).unwrap();
+    assert_eq!(notices(&events), [&Notice::TrackIgnored { track: second.id, kind: Kind::Audio }]);
+    assert!(packager.push(sample(&second, 0, 0, true, ZERO)).is_empty());
+}
+
+#[test]
+fn kinds_of_tracks_are_fixed_until_the_end() {
+    let mut packager = packager();
+    live(&mut packager, &sources(), 3.0);
+    let error = packager.start(&[audio(48_000)]).unwrap_err();
+    assert_eq!(error, Error::Incompatible { opened: vec![Kind::Video, Kind::Audio], now: vec![Kind::Audio] });
+    let closing = packager.end();
+    assert!(matches!(closing.last(), Some(Event::Ended)));
+    assert_eq!(segment_ends(&closing, 0).len(), 1);
+    assert!(packager.start(&[audio(48_000)]).is_ok());
+    assert_eq!(packager.start(&[]).unwrap_err(), Error::NoTracks);
+}
+
+#[test]
+fn an_end_without_a_beginning_is_nothing() {
+    let mut packager = packager();
+    assert!(packager.end().is_empty());
+    packager.start(&tracks()).unwrap();
+    assert!(packager.end().is_empty());
+}
+
+#[test]
+fn msns_mean_the_same_time_in_both_renditions() {
+    for (skew, what) in [(-0.7, "sound is early"), (0.0, "together"), (0.9, "sound is late")] {
+        let [pictures, sound] = sources();
+        let mut late = sound.between(ZERO, secs(30.0));
+        for sample in &mut late {
+            sample.received += secs(1.0 + skew);
+        }
+        let mut early = pictures.between(ZERO, secs(30.0));
+        for sample in &mut early {
+            sample.received += secs(1.0);
+        }
+        let events = stretch(&mut packager(), &tracks(), interleave([early, late]));
+        check::consistent(&events);
+        let starts = |rendition| -> Vec<_> {
+            let parts = parts(&events, rendition).into_iter();
+            parts.filter_map(|part| Some((part.msn, part.segment_start?.program_date_time))).collect()
+        };
+        for ((msn, video), (same_msn, audio)) in starts(0).into_iter().zip(starts(1)) {
+            assert_eq!(msn, same_msn);
+            let late = audio.checked_sub(video).expect(what);
+            // Sound that is ahead is cut where it is when the picture comes.
+            let ahead = if skew < 0.0 { secs(-skew) + secs(0.04) } else { ZERO };
+            assert!(late < ahead + secs(1_024.0 / 48_000.0), "{what}: {late:?}");
+        }
+    }
+}
+
+#[test]
+fn a_gap_in_the_pictures_makes_no_part_too_long_and_is_caught_up() {
+    let [pictures, sound] = sources();
+    let mut frames = pictures.between(ZERO, secs(12.0));
+    // Dropped: a second and a half, and then every third frame for a second.
+    frames.retain(|frame| !(2.3..3.8).contains(&frame.dts.as_secs_f64()));
+    let mut number = 0;
+    frames.retain(|frame| {
+        number += 1;
+        !(number % 3 == 0 && (7.0..8.0).contains(&frame.dts.as_secs_f64()))
+    });
+    let sound = sound.between(ZERO, secs(12.0));
+    let mut packager = packager();
+    let mut events = stretch(&mut packager, &tracks(), interleave([frames.clone(), sound.clone()]));
+    events.extend(packager.end());
+    check::consistent(&events);
+    check::complete(&events, &[vec![frames, sound]]);
+    assert!(notices(&events).is_empty(), "the keyframes come often enough");
+    let last = check::samples(parts(&events, 0).last().unwrap(), Kind::Video).pop().unwrap();
+    assert_eq!(last.dts, last.pts, "caught up");
+    assert_eq!(segment_ends(&events, 0).len(), segment_ends(&events, 1).len());
+}
+
+#[test]
+fn variable_frames_longer_than_a_part_are_no_part_too_long() {
+    let track = variable_video();
+    let mut dts = 0;
+    let frames: Vec<Sample> = (0_i64..400)
+        .map(|n| {
+            dts += [33, 16, 50, 17, 400, 33, 33, 9][n as usize % 8];
+            sample(&track, dts, dts, n % 40 == 0, ZERO)
+        })
+        .collect();
+    let mut packager = packager();
+    let mut events = stretch(&mut packager, &[track], frames.clone());
+    events.extend(packager.end());
+    check::consistent(&events);
+    check::complete(&events, &[vec![frames]]);
+    assert!(notices(&events).contains(&&Notice::VariableFrameRate));
+}
+
+/// A frame a second cannot fill the timeline with parts of a fifth: at a keyframe it is taken up anew where the wall
+/// clock is.
+#[test]
+fn a_source_with_less_than_a_frame_per_part_stays_within_ten_seconds_of_the_clock() {
+    let track = variable_video();
+    let frames = (0..60).map(|n| sample(&track, n * 1_000, n * 1_000, n % 4 == 0, ZERO)).collect();
+    let events = stretch(&mut packager(), &[track], frames);
+    check::consistent(&events);
+    let discontinuities: Vec<f64> = parts(&events, 0)
+        .iter()
+        .filter_map(|part| part.segment_start.filter(|start| start.discontinuity))
+        .map(|start| start.program_date_time.checked_sub(OPENING).unwrap().as_secs_f64())
+        .collect();
+    assert_eq!(discontinuities, [16.0, 32.0, 48.0]);
+}
+
+#[test]
+fn early_keyframes_do_not_make_short_segments() {
+    // A keyframe every 0.4 s, as scene cuts make them.
+    let events = live(&mut packager(), &[Frames::video(rate(30, 1), 12), Frames::audio(48_000)], 20.0);
+    let lengths: Vec<f64> = segment_ends(&events, 0).iter().map(|end| end.duration.as_secs_f64()).collect();
+    assert!(lengths.iter().all(|&seconds| (seconds - 2.0).abs() < 1e-9), "{lengths:?}");
+    // Every part with a keyframe in it says so.
+    check::consistent(&events);
+}
+
+#[test]
+fn keyframes_that_do_not_divide_the_segment_cut_it_early_rather_than_late() {
+    // Every 1.6 s: 3.2 s would be more than EXT-X-TARGETDURATION allows.
+    let events = live(&mut packager(), &[Frames::video(rate(30, 1), 48), Frames::audio(48_000)], 20.0);
+    check::consistent(&events);
+    assert!(notices(&events).is_empty());
+    let lengths: Vec<f64> = segment_ends(&events, 0).iter().map(|end| end.duration.as_secs_f64()).collect();
+    assert!(lengths.iter().all(|&seconds| (seconds - 1.6).abs() < 1e-9), "{lengths:?}");
+}
+
+#[test]
+fn a_stretch_goes_on_by_the_wall_clock_and_never_back() {
+    for away in [secs(0.0), secs(3.0)] {
+        let mut packager = packager();
+        // The first stretch comes in a burst: five seconds of media at one instant.
+        let [pictures, sound] = sources();
+        let burst = |source: &Frames| -> Vec<Sample> {
+            let mut samples = source.between(ZERO, secs(5.0));
+            for sample in &mut samples {
+                sample.received = at(ZERO);
+            }
+            samples
+        };
+        let mut events = stretch(&mut packager, &tracks(), interleave([burst(&pictures), burst(&sound)]));
+        let ended = parts(&events, 0).iter().map(|part| part.duration.ticks()).sum::<i64>();
+        let back = |source: &Frames| -> Vec<Sample> {
+            let mut samples = source.between(ZERO, secs(3.0));
+            for sample in &mut samples {
+                sample.received += away + secs(5.0);
+            }
+            samples
+        };
+        events.extend(stretch(&mut packager, &tracks(), interleave([back(&pictures), back(&sound)])));
+        check::consistent(&events);
+        let first =
+            parts(&events, 0).into_iter().find(|part| part.segment_start.is_some_and(|s| s.discontinuity)).unwrap();
+        let start = MediaTime::new(check::samples(first, Kind::Video)[0].dts, first.duration.timescale());
+        // The last frame of sound ends a little after five seconds.
+        let late = start.to_duration().checked_sub(away + secs(5.0)).unwrap();
+        assert!(late < if away.is_zero() { secs(1_024.0 / 48_000.0) } else { secs(0.0001) }, "{late:?}");
+        assert!(ended <= start.ticks());
+        assert_eq!(first.segment_start.unwrap().program_date_time, OPENING + secs(5.0) + away);
+        assert_eq!(first.segment_start.unwrap().init, 0, "the same coding needs no new init section");
+    }
+}
+
+#[test]
+fn what_has_left_the_playlist_can_be_fetched_for_a_while() {
+    let settings = Settings { window: secs(6.0), ..Settings::default() };
+    let mut packager = with(settings);
+    let sources = sources();
+    let mut events = packager.start(&tracks()).unwrap();
+    let mut viewer = None;
+    let mut gone = Vec::new();
+    let epoch = |events: &[Event]| Viewer::open(events).presentation.epoch;
+    for sample in interleave(sources.iter().map(|source| source.between(ZERO, secs(40.0)))) {
+        let now = sample.dts.as_secs_f64();
+        let new = packager.push(sample);
+        events.extend(new.iter().cloned());
+        if events.iter().any(|event| matches!(event, Event::Opened(_))) {
+            viewer.get_or_insert_with(|| Viewer::open(&events)).apply(&new);
+        }
+        let Some(viewer) = &viewer else { continue };
+        let first = viewer.presentation.first_msn;
+        // The segment of 10 s to 12 s, and the part that begins at 11 s.
+        let segment = viewer.fetch("video", &format!("seg{}-{}.m4s", first + 5, epoch(&events)));
+        let part = viewer.fetch("video", &format!("part55-{}.m4s", epoch(&events)));
+        gone.push((now, segment.is_some(), part.is_some()));
+    }
+    let span = |has: fn(&(f64, bool, bool)) -> bool| {
+        let there: Vec<f64> = gone.iter().filter(|moment| has(moment)).map(|moment| moment.0).collect();
+        (there[0], *there.last().unwrap())
+    };
+    // RFC 8216bis 6.2.2: the segment appears at 12 s, its playlist lasts 8 s at most: until 22 s at least. The part left
+    // the playlist when its segment was 6 s from the end, at 18 s: until 24 s.
+    let (segment, part) = (span(|moment| moment.1), span(|moment| moment.2));
+    assert!(segment.0 <= 12.04 && (22.0..27.0).contains(&segment.1), "{segment:?}");
+    assert!(part.0 <= 11.2 && (24.0..27.0).contains(&part.1), "{part:?}");
+}
+
+#[test]
+fn a_segment_is_its_parts_and_only_the_next_part_is_awaited() {
+    let events = live(&mut packager(), &sources(), 9.0);
+    let viewer = Viewer::of(&events);
+    let window = viewer.window("video");
+    let (msn, epoch) = (window.last_segment().unwrap(), viewer.presentation.epoch);
+    let of_segment: Vec<_> = parts(&events, 0).into_iter().filter(|part| part.msn == msn).collect();
+    let fetched: Vec<u8> = of_segment
+        .iter()
+        .flat_map(|part| viewer.fetch("video", &format!("part{}-{epoch}.m4s", part.number)).unwrap())
+        .collect();
+    assert_eq!(Some(fetched), viewer.fetch("video", &format!("seg{msn}-{epoch}.m4s")));
+    let next = parts(&events, 0).len();
+    let find = |file: String| format!("{:?}", window.find(file.parse().unwrap()));
+    assert_eq!(find(format!("part{next}-{epoch}.m4s")), "Next");
+    assert_eq!(find(format!("part{}-{epoch}.m4s", next + 1)), "Missing");
+    assert_eq!(find(format!("seg{}-{epoch}.m4s", msn + 1)), "Missing", "a segment is there when it is whole");
+    assert_eq!(find("part0-0.m4s".into()), "Missing", "another epoch");
+    assert_eq!(find(format!("init1-{epoch}.mp4")), "Missing");
+    assert!(viewer.fetch("video", &format!("init0-{epoch}.mp4")).is_some());
+}

@@ -1,0 +1,89 @@
+//! What viewers see of a presentation.
+
+use std::sync::Arc;
+
+use touchline_packager::{Event, Found, Name, Notice, Part, Presentation, Resource, SegmentEnd, Window, multivariant};
+
+/// Windows of every rendition, fed with events.
+#[derive(Debug, Clone)]
+pub(crate) struct Viewer {
+    pub(crate) presentation: Arc<Presentation>,
+    pub(crate) windows: Vec<Window>,
+}
+
+impl Viewer {
+    /// Sees what the events say so far.
+    pub(crate) fn of(events: &[Event]) -> Self {
+        let mut viewer = Self::open(events);
+        viewer.apply(events);
+        viewer
+    }
+
+    /// Has seen nothing yet.
+    pub(crate) fn open(events: &[Event]) -> Self {
+        let opened = events.iter().find_map(|event| match event {
+            Event::Opened(presentation) => Some(Arc::clone(presentation)),
+            _ => None,
+        });
+        let presentation = opened.expect("a presentation was opened");
+        let windows = presentation.ids().map(|id| Window::new(Arc::clone(&presentation), id)).collect();
+        Self { presentation, windows }
+    }
+
+    pub(crate) fn apply(&mut self, events: &[Event]) {
+        for event in events {
+            for window in &mut self.windows {
+                window.apply(event);
+            }
+        }
+    }
+
+    pub(crate) fn window(&self, name: &str) -> &Window {
+        let id = self.presentation.find(name).unwrap();
+        &self.windows[usize::from(id.0)]
+    }
+
+    pub(crate) fn playlist(&self, name: &str) -> String {
+        self.window(name).playlist().to_string()
+    }
+
+    pub(crate) fn multivariant(&self) -> Option<String> {
+        multivariant(&self.presentation, &self.windows.iter().collect::<Vec<_>>())
+    }
+
+    /// Fetches a file of a rendition; `None` where a server answers 404.
+    pub(crate) fn fetch(&self, rendition: &str, file: &str) -> Option<Vec<u8>> {
+        let name: Name = file.parse().unwrap();
+        match self.window(rendition).find(name) {
+            Found::Ready(Resource::Whole(data)) => Some(data.to_vec()),
+            Found::Ready(Resource::Chunks(chunks)) => Some(chunks.concat()),
+            Found::Next | Found::Missing => None,
+        }
+    }
+}
+
+/// The parts of the rendition with this index.
+pub(crate) fn parts(events: &[Event], rendition: usize) -> Vec<&Part> {
+    let all = events.iter().filter_map(|event| match event {
+        Event::Part(part) => Some(part),
+        _ => None,
+    });
+    all.filter(|part| usize::from(part.rendition.0) == rendition).collect()
+}
+
+/// The segments of the rendition with this index.
+pub(crate) fn segment_ends(events: &[Event], rendition: usize) -> Vec<&SegmentEnd> {
+    let all = events.iter().filter_map(|event| match event {
+        Event::SegmentEnd(end) => Some(end),
+        _ => None,
+    });
+    all.filter(|end| usize::from(end.rendition.0) == rendition).collect()
+}
+
+pub(crate) fn notices(events: &[Event]) -> Vec<&Notice> {
+    let all = events.iter().filter_map(|event| match event {
+        Event::Notice(notice) => Some(notice),
+        _ => None,
+    });
+    all.collect()
+}
