@@ -67,8 +67,8 @@ pub enum Awaited {
     Publish,
     /// Any byte.
     Byte,
-    /// A whole message.
-    Message,
+    /// A whole audio or video message.
+    Media,
     /// The peer to take what it is sent.
     Reading,
 }
@@ -79,7 +79,7 @@ impl fmt::Display for Awaited {
             Self::Handshake => "no complete handshake",
             Self::Publish => "no request to publish",
             Self::Byte => "idle",
-            Self::Message => "no whole message",
+            Self::Media => "no audio or video",
             Self::Reading => "the peer has taken nothing of what it is sent",
         })
     }

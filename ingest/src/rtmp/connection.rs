@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{Span, debug, info, warn};
 
 use super::handshake;
 use super::publication::Publication;
@@ -65,7 +65,7 @@ struct Connection<'a, S> {
     /// When it came, or when its last publication ended.
     since: Instant,
     last_byte: Instant,
-    last_message: Instant,
+    last_media: Instant,
     counted: Counted,
 }
 
@@ -95,7 +95,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             unpublished: false,
             since: now,
             last_byte: now,
-            last_message: now,
+            last_media: now,
             counted: Counted::default(),
         }
     }
@@ -132,7 +132,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         let (from, awaited, limit) = if !self.session.is_greeted() {
             (self.since, Awaited::Handshake, settings.handshake)
         } else if self.publication.is_some() {
-            (self.last_message, Awaited::Message, settings.message)
+            (self.last_media, Awaited::Media, settings.media)
         } else {
             (self.since, Awaited::Publish, settings.publish)
         };
@@ -160,12 +160,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             }
             Ok(writer) => {
                 info!("publishes");
+                self.unpublished = false;
                 self.publication = Some(Publication::new(writer));
                 self.context.metrics.publishers.inc();
                 let now = Instant::now();
                 // The peer was waiting for us.
                 self.last_byte = now;
-                self.last_message = now;
+                self.last_media = now;
                 let result = self.session.accept(now.into_std());
                 self.take_outputs();
                 self.count();
@@ -192,6 +193,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
 
     fn on_media(&mut self, media: &Media) {
         let Some(publication) = &mut self.publication else { return };
+        self.last_media = Instant::now();
         if let Err(unsupported) = publication.on_media(media, &self.context.metrics) {
             self.end_publication();
             self.refuse(unsupported.into());
@@ -203,8 +205,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             Ok(target) => target,
             Err(refusal) => return self.refuse(refusal),
         };
+        Span::current().record("channel", target.channel.as_str());
         info!(
-            channel = %target.channel,
             encoder = encoder.as_deref().unwrap_or("unknown"),
             "asks to publish {}",
             if target.key.is_some() { "with a key" } else { "without a key" }
@@ -275,9 +277,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     fn count(&mut self) {
         let metrics = &self.context.metrics;
         let (messages, dropped, buffered) = (self.session.messages(), self.session.dropped(), self.session.buffered());
-        if messages > self.counted.messages {
-            self.last_message = self.last_byte;
-        }
         metrics.messages.inc_by(messages - self.counted.messages);
         metrics.dropped("empty_message", dropped.empty - self.counted.dropped.empty);
         metrics.dropped("unpublished", dropped.unpublished - self.counted.dropped.unpublished);
@@ -342,7 +341,7 @@ fn label(end: &Result<Farewell, Error>) -> &'static str {
             Awaited::Handshake => "no_handshake",
             Awaited::Publish => "no_publish",
             Awaited::Byte => "idle",
-            Awaited::Message => "no_message",
+            Awaited::Media => "no_media",
             Awaited::Reading => "not_reading",
         },
         Err(Error::Connection { .. }) => "broken",

@@ -24,7 +24,7 @@ pub enum Message {
     /// `onMetaData`, by itself or in `@setDataFrame`.
     Metadata(Metadata),
     /// A data message that does not parse.
-    BadData(Violation),
+    BadData,
     /// The client wants an answer with the same timestamp (7.1.7).
     PingRequest(u32),
     /// The client wants to be acknowledged at least every so many bytes (5.4.4).
@@ -48,7 +48,7 @@ impl Message {
             kind::DATA_AMF0 => Self::data(&message.payload),
             kind::DATA_AMF3 => match message.payload.split_first() {
                 Some((0, amf0)) => Self::data(amf0),
-                _ => Self::BadData(Violation::Amf3),
+                _ => Self::BadData,
             },
             kind::USER_CONTROL => Self::user_control(&message)?,
             kind::WINDOW_ACK_SIZE => Self::WindowAckSize(message.first_u32()?),
@@ -62,10 +62,7 @@ impl Message {
     }
 
     fn data(payload: &[u8]) -> Self {
-        let values = match amf0::decode(payload) {
-            Ok(values) => values,
-            Err(violation) => return Self::BadData(violation),
-        };
+        let Ok(values) = amf0::decode(payload) else { return Self::BadData };
         let texts = values.iter().take(2).filter_map(Value::as_str);
         if !texts.into_iter().any(|name| name == "onMetaData") {
             return Self::Other;
@@ -96,8 +93,8 @@ pub enum Command {
     CreateStream { transaction: f64 },
     /// 7.2.2.6; the stream name may carry a secret.
     Publish { stream: StreamName },
-    /// 7.2.2.3, and the `closeStream` of some clients.
-    DeleteStream,
+    /// 7.2.2.3, and the `closeStream` of some clients, which name no stream.
+    DeleteStream { stream: Option<f64> },
     /// Of Flash Media Live Encoder, and everybody since: before `publish`.
     FcPublish { transaction: f64 },
     /// After it.
@@ -117,7 +114,7 @@ pub enum Command {
 impl Command {
     fn parse(values: Vec<Value>) -> Result<Self, Violation> {
         let mut values = values.into_iter();
-        let Some(Value::String(name)) = values.next() else { return Err(Violation::Arguments("")) };
+        let Some(Value::String(name)) = values.next() else { return Err(Violation::Arguments("a command")) };
         let transaction = values.next().and_then(|value| value.as_f64()).unwrap_or(0.0);
         let object = values.next().unwrap_or(Value::Null);
         Ok(match name.as_str() {
@@ -127,7 +124,7 @@ impl Command {
                 Some(Value::String(name)) => Self::Publish { stream: StreamName(name) },
                 _ => return Err(Violation::Arguments("publish")),
             },
-            "deleteStream" | "closeStream" => Self::DeleteStream,
+            "deleteStream" | "closeStream" => Self::DeleteStream { stream: values.next().and_then(|v| v.as_f64()) },
             "FCPublish" => Self::FcPublish { transaction },
             "FCUnpublish" => Self::FcUnpublish { transaction },
             "releaseStream" => Self::ReleaseStream { transaction },
@@ -241,8 +238,8 @@ mod tests {
         assert_eq!(metadata(&["onMetaData".into(), Value::Object(vec![])]), Message::Metadata(Metadata::default()));
         let nonsense = Value::Object(vec![("framerate".into(), Value::Number(-1.0)), ("encoder".into(), Value::Null)]);
         assert_eq!(metadata(&["onMetaData".into(), nonsense]), Message::Metadata(Metadata::default()));
-        assert_eq!(message(kind::DATA_AMF0, vec![2, 0]).unwrap(), Message::BadData(Violation::AmfTruncated));
-        assert_eq!(message(kind::DATA_AMF3, vec![6]).unwrap(), Message::BadData(Violation::Amf3));
+        assert_eq!(message(kind::DATA_AMF0, vec![2, 0]).unwrap(), Message::BadData);
+        assert_eq!(message(kind::DATA_AMF3, vec![6]).unwrap(), Message::BadData);
     }
 
     #[test]
@@ -257,7 +254,7 @@ mod tests {
     fn what_is_not_taken_says_so() {
         assert_eq!(message(kind::AGGREGATE, vec![]), Err(Violation::Aggregate));
         assert_eq!(message(kind::USER_CONTROL, vec![0, 6, 1]), Err(Violation::CutShort { kind: 4, length: 3 }));
-        assert_eq!(message(kind::COMMAND_AMF0, vec![]), Err(Violation::Arguments("")));
+        assert_eq!(message(kind::COMMAND_AMF0, vec![]), Err(Violation::Arguments("a command")));
         let publish = amf0::encode(&["publish".into(), Value::Number(5.0), Value::Null]);
         assert_eq!(message(kind::COMMAND_AMF0, publish), Err(Violation::Arguments("publish")));
     }

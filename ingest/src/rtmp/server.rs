@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, debug, info_span, warn};
+use tracing::{Instrument, debug, field, info_span, warn};
 
 use super::connection::{self, Context};
 use super::gate::{Full, Gate};
@@ -24,8 +24,8 @@ pub struct Settings {
     pub publish: Duration,
     /// Without a byte.
     pub idle: Duration,
-    /// Of a publisher, without a whole message.
-    pub message: Duration,
+    /// Of a publisher, without a whole audio or video message.
+    pub media: Duration,
     /// For the peer to take what it is sent.
     pub write: Duration,
 }
@@ -38,7 +38,7 @@ impl Default for Settings {
             handshake: Duration::from_secs(10),
             publish: Duration::from_secs(20),
             idle: Duration::from_secs(10),
-            message: Duration::from_secs(30),
+            media: Duration::from_secs(30),
             write: Duration::from_secs(10),
         }
     }
@@ -84,7 +84,7 @@ pub async fn serve(
             connection::run(stream, peer, &context).await;
             drop(pass);
         };
-        connections.spawn(connection.instrument(info_span!("rtmp", %peer)));
+        connections.spawn(connection.instrument(info_span!("rtmp", %peer, channel = field::Empty)));
     }
     connections.close();
     connections.wait().await;

@@ -250,15 +250,16 @@ impl Session {
     }
 
     fn on_message(&mut self, message: chunk::Message, now: Instant) -> Result<(), Violation> {
+        let stream = message.stream;
         match Message::parse(message)? {
-            Message::Command(command) => return self.on_command(command),
+            Message::Command(command) => return self.on_command(command, stream),
             Message::Media { payload, .. } if payload.is_empty() => self.dropped.empty += 1,
             Message::Media { kind, timestamp, payload } => {
                 let media = Media { kind, timestamp, payload, received: now };
                 self.push_published(Output::Media(media));
             }
             Message::Metadata(metadata) => self.push_published(Output::Metadata(metadata)),
-            Message::BadData(_) => self.dropped.bad_data += 1,
+            Message::BadData => self.dropped.bad_data += 1,
             Message::PingRequest(timestamp) => self.send(|out| reply::ping_response(out, timestamp)),
             Message::WindowAckSize(window) => self.ack.window = window.max(MIN_WINDOW),
             Message::Other => {}
@@ -274,7 +275,7 @@ impl Session {
         }
     }
 
-    fn on_command(&mut self, command: Command) -> Result<(), Violation> {
+    fn on_command(&mut self, command: Command, on: u32) -> Result<(), Violation> {
         if let (Phase::Greeting, Some(command)) = (self.phase, command.needs_connection()) {
             return Err(Violation::BeforeConnect { command });
         }
@@ -285,8 +286,9 @@ impl Session {
                 let stream = f64::from(self.streams);
                 self.send(|out| reply::result(out, transaction, Value::Number(stream)));
             }
-            Command::Publish { stream } => self.publish(stream),
-            Command::DeleteStream => self.unpublish(),
+            Command::Publish { stream } => self.publish(stream, on),
+            Command::DeleteStream { stream } if stream.is_some_and(|id| !self.is_stream(id)) => {}
+            Command::DeleteStream { .. } => self.unpublish(),
             Command::FcPublish { transaction } => {
                 self.send(|out| reply::on_fc(out, "onFCPublish", "NetStream.Publish.Start"));
                 self.answer(transaction);
@@ -323,8 +325,9 @@ impl Session {
         self.send(|out| reply::connected(out, transaction));
     }
 
-    fn publish(&mut self, stream: StreamName) {
-        let id = self.streams.max(1);
+    /// `on` is the message stream of the command: the stream that is to be published.
+    fn publish(&mut self, stream: StreamName, on: u32) {
+        let id = if on == 0 { self.streams.max(1) } else { on };
         if self.phase != Phase::Connected {
             let why = Refusal::Second;
             return self.send(|out| reply::status(out, id, "error", why.code(), &why.to_string()));
@@ -353,6 +356,10 @@ impl Session {
             Phase::Asking { stream } | Phase::Publishing { stream } => stream,
             _ => self.streams,
         }
+    }
+
+    fn is_stream(&self, id: f64) -> bool {
+        id.total_cmp(&f64::from(self.stream())).is_eq()
     }
 
     fn end(&mut self) {

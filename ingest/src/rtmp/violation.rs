@@ -85,8 +85,8 @@ pub enum Violation {
     /// Several audio and video messages in one.
     #[error("an aggregate message: send audio and video as messages of their own")]
     Aggregate,
-    /// A command without a name, or without what it is about.
-    #[error("the command {0:?} lacks its arguments")]
+    /// A command without a name (`a command`), or without what it is about.
+    #[error("{0} lacks its arguments")]
     Arguments(&'static str),
     /// A command that does not belong here.
     #[error("{command} before connect")]

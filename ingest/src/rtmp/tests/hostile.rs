@@ -193,6 +193,12 @@ fn what_is_out_of_order_is_refused_or_ignored() {
     assert_eq!((seen.error, seen.outputs), (None, vec![]));
     let twice = goes_on(Script::publishing().publish("other"));
     assert!(String::from_utf8_lossy(&twice.sent).contains("this connection publishes already"));
+    goes_on(Script::publishing().command(&[
+        "deleteStream".into(),
+        Value::Number(4.0),
+        Value::Null,
+        Value::Number(9.0),
+    ]));
     let unpublished = Script::publishing().command(&["FCUnpublish".into()]).command(&["closeStream".into()]);
     let seen = Seen::of_whole(&unpublished.video(0, b"\x27\x01").bytes);
     assert_eq!(seen.outputs.iter().filter(|output| **output == Output::Unpublish).count(), 1);
