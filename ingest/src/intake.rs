@@ -176,7 +176,7 @@ impl Intake {
         let Phase::Probing(probe) = &mut self.phase else { return };
         let probe = std::mem::take(probe);
         let rates = probe.rates(&self.sources);
-        let units = probe.into_units();
+        let units = probe.into_units(&self.sources);
         let Some(origin) = units.first().map(|unit| self.raw_time(unit)) else {
             return;
         };

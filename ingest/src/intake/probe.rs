@@ -54,7 +54,12 @@ impl Probe {
         self.videos(sources).filter_map(|(id, source)| Some((id, self.intervals(id).rate(source)?))).collect()
     }
 
-    pub(super) fn into_units(self) -> Vec<Unit> {
+    /// The units, in the order they came.
+    pub(super) fn into_units(mut self, sources: &BTreeMap<TrackId, Source>) -> Vec<Unit> {
+        for (id, rate) in self.rates(sources) {
+            let Some(source) = sources.get(&id) else { continue };
+            spread_clamped(&mut self.units, id, rate, source.clock.timescale);
+        }
         self.units
     }
 
@@ -89,6 +94,20 @@ impl Probe {
         let times: Vec<i64> = self.units.iter().filter(|unit| unit.track == track).map(|unit| unit.dts).collect();
         let steps = times.iter().zip(times.iter().skip(1));
         Intervals(steps.map(|(a, b)| b.saturating_sub(*a)).collect())
+    }
+}
+
+/// A muxer that cannot send decode times below zero sends the first of a stream with B-frames as zeros: they are a frame
+/// apart and come before the last of them.
+fn spread_clamped(units: &mut [Unit], track: TrackId, rate: FrameRate, timescale: Timescale) {
+    let mut leading: Vec<&mut Unit> = units.iter_mut().filter(|unit| unit.track == track).collect();
+    let Some(first) = leading.first().map(|unit| unit.dts) else { return };
+    let count = leading.iter().take_while(|unit| unit.dts == first).count();
+    for (frames, unit) in (0_i64..).zip(leading.iter_mut().take(count).rev()) {
+        let frames = MediaTime::new(frames * i64::from(rate.frame_ticks()), rate.timescale());
+        let early = frames.rescale(timescale).ticks();
+        unit.dts -= early;
+        unit.offset += early;
     }
 }
 

@@ -177,6 +177,16 @@ async fn a_changed_configuration_begins_a_stretch_and_the_same_again_does_not() 
 }
 
 #[tokio::test]
+async fn decode_times_that_a_muxer_clamps_at_zero_are_spread_out_again() {
+    // GStreamer's flvmux, x264 with two B-frames.
+    let mut bench = Bench::new();
+    bench.intake.expect(true, false);
+    bench.video(Some(25.0));
+    bench.units(VIDEO, 0, [0, 0, 0, 40, 80, 120, 160, 200]);
+    assert_eq!(bench.end().await, "V25000/1000 v0 v40 v80 v120 v160 v200 v240 v280");
+}
+
+#[tokio::test]
 async fn a_track_that_comes_late_begins_a_stretch_of_both() {
     let mut bench = Bench::new();
     bench.intake.expect(true, false);

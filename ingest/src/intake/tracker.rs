@@ -100,14 +100,7 @@ impl Tracker {
                 (dts, dts + offset)
             }
         };
-        Sample {
-            track: unit.track,
-            dts,
-            pts,
-            sync: unit.sync,
-            data: unit.data.clone(),
-            received: unit.received,
-        }
+        Sample { track: unit.track, dts, pts, sync: unit.sync, data: unit.data.clone(), received: unit.received }
     }
 
     /// The first unit of this track in a stretch belongs near what the other track has reached.

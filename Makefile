@@ -1,0 +1,52 @@
+# What a person runs, and what CI runs: the same. `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO := cargo
+BIN := $(or $(CARGO_TARGET_DIR),target)
+PAGES := web/.built
+
+.PHONY: help build web demo test check bench clean
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(PAGES) ## Builds the server and its tools, optimised
+	@tools/need cc:build-essential
+	@echo "== building touchline and touchline-loadtest"
+	$(CARGO) build --locked --release --workspace --bins
+
+web: $(PAGES) ## Builds the pages that the server carries
+
+demo: build ## Runs a server with a test feed and says which page to open; Ctrl-C ends both
+	@tools/need ffmpeg:ffmpeg
+	@tools/demo $(BIN)/release
+
+test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
+	@tools/need cc:build-essential ffmpeg:ffmpeg chromium:chromium
+	@echo "== testing the crates"
+	$(CARGO) test --locked --workspace
+	@echo "== testing the pages in a browser"
+	$(CARGO) build --locked --workspace --bins
+	cd web && TOUCHLINE_BIN=$(abspath $(BIN))/debug/touchline LOADTEST_BIN=$(abspath $(BIN))/debug/touchline-loadtest npm test
+
+check: $(PAGES) ## Formatting, lints, documentation
+	@tools/need cc:build-essential
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+bench: $(PAGES) ## Measures the hot paths
+	@tools/need cc:build-essential
+	$(CARGO) bench --locked -p touchline-benches
+
+clean: ## Removes everything that was built
+	$(CARGO) clean
+	rm -rf web/.built web/dist web/node_modules
+
+$(PAGES): $(shell find web/src -type f) web/package.json web/package-lock.json web/build.mjs
+	@tools/need node:nodejs npm:npm
+	@echo "== building the pages"
+	cd web && npm ci --no-audit --no-fund && npm run build
+	@touch $@

@@ -1,0 +1,130 @@
+//! Who is live: each request to publish is answered here, and each channel runs here.
+
+mod channel;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use touchline_edge::Hub;
+use touchline_ingest::{Publish, Rejection};
+use touchline_media::{ChannelName, feed};
+use touchline_packager as packager;
+use tracing::{error, info, warn};
+
+use crate::config::Keys;
+
+/// Channels that may be live at once.
+pub(crate) const MAX_CHANNELS: usize = 256;
+
+/// What every channel has in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Who may publish.
+    pub(crate) keys: Keys,
+    /// How parts and segments are cut.
+    pub(crate) hls: packager::Settings,
+    /// How long a channel waits for its publisher to return.
+    pub(crate) grace: Duration,
+}
+
+/// Answers requests to publish until `shutdown`, then ends every channel.
+pub(crate) async fn run(
+    mut publishes: mpsc::Receiver<Publish>,
+    hub: Hub,
+    settings: Settings,
+    shutdown: CancellationToken,
+) {
+    let mut channels =
+        Channels { hub, settings: Arc::new(settings), shutdown, live: HashMap::new(), tasks: JoinSet::new() };
+    loop {
+        tokio::select! {
+            () = channels.shutdown.cancelled() => break,
+            publish = publishes.recv() => match publish {
+                Some(publish) => channels.answer(publish),
+                None => break,
+            },
+            Some(ended) = channels.tasks.join_next() => channels.clear(ended),
+        }
+    }
+    publishes.close();
+    while let Some(publish) = publishes.recv().await {
+        publish.reject(Rejection::Draining);
+    }
+    channels.live.clear();
+    while let Some(ended) = channels.tasks.join_next().await {
+        channels.clear(ended);
+    }
+}
+
+struct Channels {
+    hub: Hub,
+    settings: Arc<Settings>,
+    shutdown: CancellationToken,
+    live: HashMap<ChannelName, Slot>,
+    tasks: JoinSet<ChannelName>,
+}
+
+/// A channel that runs.
+struct Slot {
+    publisher: feed::Presence,
+    /// Where a publisher that returns is handed to the channel.
+    returns: mpsc::Sender<feed::Reader>,
+}
+
+impl Channels {
+    fn answer(&mut self, publish: Publish) {
+        match self.admit(&publish) {
+            Ok(()) => self.accept(publish),
+            Err(why) => {
+                warn!(channel = %publish.channel, peer = %publish.peer, "publisher refused: {why}");
+                publish.reject(why);
+            }
+        }
+    }
+
+    fn admit(&self, publish: &Publish) -> Result<(), Rejection> {
+        if !self.settings.keys.admit(&publish.channel, publish.key.as_ref()) {
+            return Err(Rejection::Unauthorised);
+        }
+        match self.live.get(&publish.channel) {
+            Some(slot) if slot.publisher.is_present() => Err(Rejection::Busy),
+            None if self.live.len() >= MAX_CHANNELS => Err(Rejection::Full),
+            _ => Ok(()),
+        }
+    }
+
+    fn accept(&mut self, publish: Publish) {
+        let (writer, reader) = feed::channel();
+        let publisher = writer.presence();
+        let name = publish.channel.clone();
+        let reader = match self.live.get_mut(&name) {
+            // A channel whose time of grace has just run out takes nobody back.
+            Some(slot) => match slot.returns.try_send(reader) {
+                Ok(()) => {
+                    slot.publisher = publisher;
+                    return publish.accept(writer);
+                }
+                Err(refused) => refused.into_inner(),
+            },
+            None => reader,
+        };
+        let (returns, returning) = mpsc::channel(1);
+        self.live.insert(name.clone(), Slot { publisher, returns });
+        let channel = channel::Channel::new(name, self.hub.clone(), Arc::clone(&self.settings));
+        self.tasks.spawn(channel.run(reader, returning, self.shutdown.clone()));
+        publish.accept(writer);
+    }
+
+    /// Forgets a channel that has ended, unless it has been opened again meanwhile.
+    fn clear(&mut self, ended: Result<ChannelName, tokio::task::JoinError>) {
+        match ended {
+            Ok(name) => info!(channel = %name, "channel is closed"),
+            Err(fault) => error!("a channel stopped on a fault of ours; the others are not touched: {fault}"),
+        }
+        self.live.retain(|_, slot| !slot.returns.is_closed());
+    }
+}

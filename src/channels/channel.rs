@@ -1,0 +1,147 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use touchline_edge::Hub;
+use touchline_media::{ChannelName, Track, feed};
+use touchline_packager::{self as packager, Event, Packager, WallClock};
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::Settings;
+
+/// One channel from its first publisher until none has come back in time.
+pub(super) struct Channel {
+    name: ChannelName,
+    hub: Hub,
+    settings: Arc<Settings>,
+    packager: Packager,
+    /// Where viewers get it, once there is something to get.
+    page: Option<touchline_edge::channel::Writer>,
+}
+
+impl Channel {
+    pub(super) fn new(name: ChannelName, hub: Hub, settings: Arc<Settings>) -> Self {
+        let packager = new_packager(&settings);
+        Self { name, hub, settings, packager, page: None }
+    }
+
+    /// Packages feed after feed. Returns the channel's name when it is over.
+    pub(super) async fn run(
+        self,
+        first: feed::Reader,
+        returns: mpsc::Receiver<feed::Reader>,
+        shutdown: CancellationToken,
+    ) -> ChannelName {
+        let span = info_span!("channel", name = %self.name);
+        self.feeds(first, returns, shutdown).instrument(span).await
+    }
+
+    async fn feeds(
+        mut self,
+        first: feed::Reader,
+        mut returns: mpsc::Receiver<feed::Reader>,
+        shutdown: CancellationToken,
+    ) -> ChannelName {
+        let mut feed = Some(first);
+        while let Some(mut reader) = feed.take() {
+            tokio::select! {
+                () = self.package(&mut reader) => {}
+                () = shutdown.cancelled() => break,
+            }
+            let events = self.packager.pause();
+            self.publish(&events);
+            feed = self.await_return(&mut returns, &shutdown).await;
+        }
+        // From here on a publisher opens the channel anew.
+        returns.close();
+        self.end();
+        if !shutdown.is_cancelled() {
+            self.linger(&shutdown).await;
+        }
+        self.name.clone()
+    }
+
+    async fn package(&mut self, feed: &mut feed::Reader) {
+        while let Some(event) = feed.next().await {
+            let events = match event {
+                feed::Event::Start { tracks, skipped } => {
+                    if skipped > 0 {
+                        warn!("the packager fell behind and lost {skipped} samples: the machine is overloaded");
+                    }
+                    self.start(&tracks)
+                }
+                feed::Event::Sample(sample) => self.packager.push(sample),
+            };
+            self.publish(&events);
+        }
+    }
+
+    fn start(&mut self, tracks: &[Track]) -> Vec<Event> {
+        let started = self.packager.start(tracks);
+        let started = match started {
+            Err(packager::Error::Incompatible { .. }) => {
+                warn!("the publisher now sends other kinds of tracks: players have to load the channel anew");
+                self.end();
+                self.packager = new_packager(&self.settings);
+                self.packager.start(tracks)
+            }
+            started => started,
+        };
+        started.unwrap_or_else(|why| {
+            error!("the feed cannot be packaged: {why}");
+            Vec::new()
+        })
+    }
+
+    fn publish(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Opened(presentation) => {
+                    self.page = Some(self.hub.open(self.name.clone(), Arc::clone(presentation)));
+                    info!("channel is live");
+                }
+                Event::Notice(notice) => warn!("{notice}"),
+                _ => {}
+            }
+        }
+        if let Some(page) = &mut self.page {
+            page.apply(events);
+        }
+    }
+
+    async fn await_return(
+        &self,
+        returns: &mut mpsc::Receiver<feed::Reader>,
+        shutdown: &CancellationToken,
+    ) -> Option<feed::Reader> {
+        let grace = self.settings.grace;
+        info!("the publisher has left; the channel waits {grace:?} for its return");
+        tokio::select! {
+            reader = returns.recv() => {
+                info!("the publisher has returned");
+                reader
+            }
+            () = tokio::time::sleep(grace) => None,
+            () = shutdown.cancelled() => None,
+        }
+    }
+
+    fn end(&mut self) {
+        let events = self.packager.end();
+        self.publish(&events);
+    }
+
+    /// Keeps the ended playlist up for as long as a player may take to come for it.
+    async fn linger(&self, shutdown: &CancellationToken) {
+        tokio::select! {
+            () = tokio::time::sleep(self.settings.hls.window) => self.hub.remove(&self.name),
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+fn new_packager(settings: &Settings) -> Packager {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Packager::new(settings.hls.clone(), WallClock { instant: Instant::now(), unix })
+}

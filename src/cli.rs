@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Keys, Listen};
+
+/// Low-latency live streaming server: RTMP in, Low-Latency HLS out.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the binary does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Takes publishers and serves viewers.
+    #[command(after_help = SERVE_EXAMPLE)]
+    Serve(Serve),
+    /// Reads configuration files.
+    Config {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+/// What can be done with a configuration file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Explains every mistake in a configuration file, and exits with 1 if there is one.
+    #[command(after_help = "Example:\n  touchline config check touchline.toml")]
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+const SERVE_EXAMPLE: &str = "\
+Example:
+  touchline serve
+  ffmpeg -re -i match.mp4 -c:v libx264 -g 60 -c:a aac -f flv rtmp://127.0.0.1:1935/live/main
+  then open http://127.0.0.1:8080/watch/main
+
+With keys, for publishers on other machines:
+  TOUCHLINE_PUBLISH_KEYS=main=SECRET touchline serve --http :8080
+  (the stream key in OBS is then main?key=SECRET)";
+
+/// Settings of `touchline serve`: a flag goes before the environment, and that before the file.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Configuration file; without it, the defaults hold
+    #[arg(long, value_name = "FILE", env = "TOUCHLINE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where viewers connect [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_HTTP")]
+    http: Option<Listen>,
+    /// Where RTMP publishers connect [default: 127.0.0.1:1935, with publish keys :1935]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_RTMP")]
+    rtmp: Option<Listen>,
+    /// Where operators connect [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_ADMIN")]
+    admin: Option<Listen>,
+    /// Publish keys, as CHANNEL=SECRET,...; * is every channel. In the environment only: flags can be seen by others
+    #[arg(long, hide = true, env = "TOUCHLINE_PUBLISH_KEYS", hide_env_values = true, value_parser = Keys::parse)]
+    publish_keys: Option<Keys>,
+}
+
+impl Serve {
+    /// The configuration that holds.
+    pub(crate) fn config(self) -> anyhow::Result<Config> {
+        let mut config = self.config.as_ref().map(read).transpose()?.unwrap_or_default();
+        config.http = self.http.unwrap_or(config.http);
+        config.rtmp = self.rtmp.or(config.rtmp);
+        config.admin = self.admin.unwrap_or(config.admin);
+        config.keys = self.publish_keys.unwrap_or(config.keys);
+        Ok(config)
+    }
+}
+
+/// Reads a configuration file; fails with all its mistakes.
+pub(crate) fn read(file: &PathBuf) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Config::parse(&text).map_err(|mistakes| {
+        let list: Vec<String> = mistakes.iter().map(|mistake| format!("  {mistake}")).collect();
+        let (count, plural) = (mistakes.len(), if mistakes.len() == 1 { "" } else { "s" });
+        anyhow::anyhow!("{} has {count} mistake{plural}:\n{}", file.display(), list.join("\n"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let file = std::env::temp_dir().join(format!("touchline-cli-{}.toml", std::process::id()));
+        std::fs::write(&file, "[http]\nlisten = \":1\"\n[admin]\nlisten = \":2\"\n").unwrap();
+        let cli = Cli::parse_from(["touchline", "serve", "--config", file.to_str().unwrap(), "--http", ":3"]);
+        let Command::Serve(serve) = cli.command else { panic!("not serve") };
+        let config = serve.config().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!((config.http.to_string(), config.admin.to_string()), (":3".into(), ":2".into()));
+    }
+}

@@ -1,0 +1,237 @@
+//! What an operator can set, from `touchline.toml`, the environment and flags.
+
+mod keys;
+mod listen;
+mod section;
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use touchline_packager as packager;
+
+pub(crate) use self::keys::Keys;
+pub(crate) use self::listen::Listen;
+use self::section::Section;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// Where viewers connect.
+    pub(crate) http: Listen,
+    /// Where RTMP publishers connect. `None`: port 1935, on loopback unless publish keys are set.
+    pub(crate) rtmp: Option<Listen>,
+    /// Where operators connect.
+    pub(crate) admin: Listen,
+    /// Durations of parts, segments and the live window.
+    pub(crate) hls: packager::Settings,
+    /// How long a channel waits for its publisher to return.
+    pub(crate) grace: Duration,
+    /// Who may publish.
+    pub(crate) keys: Keys,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            http: Listen::loopback(8080),
+            rtmp: None,
+            admin: Listen::loopback(9090),
+            hls: packager::Settings::default(),
+            grace: Duration::from_secs(30),
+            keys: Keys::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a `touchline.toml`; on failure, every mistake in it.
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
+        let mut config = Self::default();
+        let mut mistakes = Vec::new();
+        let mut root = Section::root(text, &mut mistakes);
+        root.table("http", |http| http.value("listen", Listen::parse, &mut config.http));
+        root.table("rtmp", |rtmp| rtmp.value("listen", |text| Listen::parse(text).map(Some), &mut config.rtmp));
+        root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
+        root.table("hls", |hls| {
+            hls.value("part", duration(PART), &mut config.hls.part);
+            hls.value("segment", duration(SEGMENT), &mut config.hls.segment);
+            hls.value("window", duration(WINDOW), &mut config.hls.window);
+        });
+        root.table("channels", |channels| channels.value("grace", duration(GRACE), &mut config.grace));
+        root.table("publish", |publish| publish.table("keys", |keys| config.keys.read(keys)));
+        root.finish();
+        if config.hls.part * 4 > config.hls.segment {
+            mistakes.push(Mistake::new(
+                None,
+                "hls.part",
+                format!("{:?} is more than a quarter of hls.segment, {:?}", config.hls.part, config.hls.segment),
+            ));
+        }
+        // What stands on a line that is not TOML means nothing.
+        let broken: Vec<_> = mistakes.iter().filter(|m| m.setting.is_empty()).map(|m| m.line).collect();
+        mistakes.retain(|mistake| mistake.setting.is_empty() || !broken.contains(&mistake.line));
+        mistakes.sort_by_key(|mistake| mistake.line);
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    /// Where RTMP publishers connect, or why that would let anybody publish.
+    pub(crate) fn rtmp_listen(&self) -> Result<Listen, OpenToAll> {
+        match &self.rtmp {
+            None if self.keys.is_empty() => Ok(Listen::loopback(1935)),
+            None => Ok(Listen::everywhere(1935)),
+            Some(listen) if self.keys.is_empty() && !listen.is_loopback() => Err(OpenToAll(listen.clone())),
+            Some(listen) => Ok(listen.clone()),
+        }
+    }
+}
+
+const PART: RangeInclusive<Duration> = packager::Settings::MIN_PART..=Duration::from_secs(2);
+const SEGMENT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
+const WINDOW: RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from_hours(1);
+const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+
+fn duration(range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| {
+        let duration = humantime::parse_duration(text)
+            .map_err(|_| format!("\"{text}\" is not a duration; write for example \"200ms\", \"2s\" or \"1m 30s\""))?;
+        if range.contains(&duration) {
+            Ok(duration)
+        } else {
+            Err(format!("{duration:?} is out of range: from {:?} to {:?}", range.start(), range.end()))
+        }
+    }
+}
+
+/// A mistake in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    line: Option<usize>,
+    setting: String,
+    message: String,
+}
+
+impl Mistake {
+    fn new(line: Option<usize>, setting: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { line, setting: setting.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if !self.setting.is_empty() {
+            write!(f, "{}: ", self.setting)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Publishing would be open to everybody who can reach the listener.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "refusing to listen for publishers on {0} without publish keys: anybody who reaches it could publish. \
+     Set keys with TOUCHLINE_PUBLISH_KEYS=main=SECRET or in touchline.toml ([publish.keys], main = \"SECRET\"), \
+     or listen on loopback with --rtmp 127.0.0.1:1935"
+)]
+pub(crate) struct OpenToAll(Listen);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        Config::parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_setting_can_be_set() {
+        let text = r#"
+            [http]
+            listen = ":8080"
+            [rtmp]
+            listen = "127.0.0.1:0"
+            [admin]
+            listen = "[::1]:9090"
+            [hls]
+            part = "333ms"
+            segment = "4s"
+            window = "20s"
+            [channels]
+            grace = "5s"
+            [publish.keys]
+            main = "one"
+            cam2 = ["two", "three"]
+            "*" = "any"
+        "#;
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.http, Listen::everywhere(8080));
+        assert_eq!(config.rtmp, Some(Listen::loopback(0)));
+        assert_eq!(config.admin.to_string(), "[::1]:9090");
+        assert_eq!(config.hls.part, Duration::from_millis(333));
+        assert_eq!(config.hls.window, Duration::from_secs(20));
+        assert_eq!(config.grace, Duration::from_secs(5));
+        assert!(config.keys.admit(&"cam2".parse().unwrap(), Some(&touchline_ingest::Secret::new("three"))));
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_one_pass() {
+        let text = r#"
+[http]
+listen = "nowhere"
+lisen = ":80"
+[hls]
+part = 200
+segment = "60s"
+[chanels]
+grace = "1s"
+[publish]
+keys = { "a b" = "x", main = "" }
+"#;
+        insta::assert_snapshot!(mistakes(text).join("\n"), @r#"
+        line 3: http.listen: "nowhere" is not an address to listen on; write for example "127.0.0.1:8080" or ":8080"
+        line 4: http.lisen: is not a setting; here there are: listen
+        line 6: hls.part: must be text in quotes
+        line 7: hls.segment: 60s is out of range: from 1s to 10s
+        line 8: chanels: is not a setting; here there are: admin, channels, hls, http, publish, rtmp
+        line 11: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
+        line 11: publish.keys.main: the key of main is empty
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_toml_is_told_with_its_line() {
+        let text = "[http]\nlisten = \n[rtmp]\nlisten = \"x\"\n";
+        insta::assert_snapshot!(mistakes(text).join("\n"), @r#"
+        line 2: string values must be quoted, expected literal string
+        line 4: rtmp.listen: "x" is not an address to listen on; write for example "127.0.0.1:8080" or ":8080"
+        "#);
+    }
+
+    #[test]
+    fn parts_must_be_short_against_segments() {
+        assert_eq!(
+            mistakes("[hls]\npart = \"500ms\"\nsegment = \"1s\""),
+            ["hls.part: 500ms is more than a quarter of hls.segment, 1s"]
+        );
+    }
+
+    #[test]
+    fn publishing_is_open_on_loopback_only() {
+        let mut config = Config::default();
+        assert_eq!(config.rtmp_listen().unwrap(), Listen::loopback(1935));
+        config.rtmp = Some(Listen::everywhere(1935));
+        insta::assert_snapshot!(config.rtmp_listen().unwrap_err(), @r#"refusing to listen for publishers on :1935 without publish keys: anybody who reaches it could publish. Set keys with TOUCHLINE_PUBLISH_KEYS=main=SECRET or in touchline.toml ([publish.keys], main = "SECRET"), or listen on loopback with --rtmp 127.0.0.1:1935"#);
+        config.keys = Keys::parse("main=secret").unwrap();
+        assert_eq!(config.rtmp_listen().unwrap(), Listen::everywhere(1935));
+        config.rtmp = None;
+        assert_eq!(config.rtmp_listen().unwrap(), Listen::everywhere(1935));
+    }
+}

@@ -1,0 +1,109 @@
+use std::collections::BTreeSet;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Mistake;
+
+/// A table of a configuration file, read key by key. What is wrong, and what is never asked for, is noted.
+pub(super) struct Section<'t, 'm> {
+    text: &'t str,
+    path: String,
+    table: DeTable<'t>,
+    asked: BTreeSet<String>,
+    mistakes: &'m mut Vec<Mistake>,
+}
+
+impl<'t, 'm> Section<'t, 'm> {
+    pub(super) fn root(text: &'t str, mistakes: &'m mut Vec<Mistake>) -> Self {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        mistakes.extend(errors.iter().map(|error| {
+            let line = error.span().map(|span| line_of(text, span.start));
+            Mistake::new(line, "", error.message())
+        }));
+        let table = table.into_inner();
+        Self { text, path: String::new(), table, asked: BTreeSet::new(), mistakes }
+    }
+
+    /// A table within this one.
+    pub(super) fn table(&mut self, name: &str, read: impl FnOnce(&mut Section<'t, '_>)) {
+        let Some(value) = self.take(name) else { return };
+        let path = self.path_of(name);
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                let table = table.clone();
+                let mut section =
+                    Section { text: self.text, path, table, asked: BTreeSet::new(), mistakes: self.mistakes };
+                read(&mut section);
+                section.finish();
+            }
+            _ => self.mistake(name, "must be a table"),
+        }
+    }
+
+    /// A string that `parse` understands.
+    pub(super) fn value<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>, into: &mut T) {
+        let Some(value) = self.take(name) else { return };
+        match string(&value, parse) {
+            Ok(value) => *into = value,
+            Err(why) => self.mistake(name, why),
+        }
+    }
+
+    /// A string, or an array of strings.
+    pub(super) fn values<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>, into: &mut Vec<T>) {
+        let Some(value) = self.take(name) else { return };
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items.iter().cloned().collect(),
+            _ => vec![value],
+        };
+        for item in items {
+            match string(&item, &parse) {
+                Ok(value) => into.push(value),
+                Err(why) => self.mistake(name, why),
+            }
+        }
+    }
+
+    /// The names in this table.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.table.keys().map(|name| name.get_ref().to_string()).collect()
+    }
+
+    pub(super) fn mistake(&mut self, name: &str, why: impl Into<String>) {
+        let key = self.table.get_key_value(name).map(|(key, _)| key.span().start);
+        let line = key.map(|start| line_of(self.text, start));
+        self.mistakes.push(Mistake::new(line, self.path_of(name), why));
+    }
+
+    /// Notes the names that nobody asked for.
+    pub(super) fn finish(mut self) {
+        for name in self.names() {
+            if !self.asked.contains(&name) {
+                let known: Vec<&str> = self.asked.iter().map(String::as_str).collect();
+                let why = format!("is not a setting; here there are: {}", known.join(", "));
+                self.mistake(&name, why);
+            }
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Spanned<DeValue<'t>>> {
+        self.asked.insert(name.to_owned());
+        self.table.get(name).cloned()
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+fn string<T>(value: &Spanned<DeValue<'_>>, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
+    match value.get_ref() {
+        DeValue::String(text) => parse(text),
+        _ => Err("must be text in quotes".into()),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+}

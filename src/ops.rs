@@ -1,0 +1,64 @@
+//! What operators and orchestrators ask, on a listener of its own: health, readiness and metrics.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What the admin listener answers from.
+#[derive(Debug)]
+pub(crate) struct Ops {
+    /// The metrics of every stage.
+    pub(crate) registry: Registry,
+    /// Cancelled when no more publishers are taken.
+    pub(crate) draining: CancellationToken,
+}
+
+/// Answers until `shutdown`.
+pub(crate) async fn serve(listener: TcpListener, ops: Ops, shutdown: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, router(ops)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+fn router(ops: Ops) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(Arc::new(ops))
+}
+
+async fn index() -> &'static str {
+    "Touchline admin\n\n/healthz  the process answers\n/readyz   publishers and viewers may come\n/metrics  Prometheus\n"
+}
+
+async fn readyz(State(ops): State<Arc<Ops>>) -> (StatusCode, &'static str) {
+    if ops.draining.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {
+    let mut text = String::new();
+    match encode(&mut text, &ops.registry) {
+        Ok(()) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            text,
+        ),
+        Err(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+            "the metrics could not be written as text\n".to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,103 @@
+//! The assembly, in the order of the data path: publishers, channels, viewers; operators beside it.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use touchline_edge::{self as edge, Hub};
+use touchline_ingest::{self as ingest, rtmp};
+use tracing::info;
+
+use crate::channels;
+use crate::config::{Config, Listen};
+use crate::ops::{self, Ops};
+
+/// Requests to publish that may wait for an answer.
+const MAX_WAITING_PUBLISHES: usize = 64;
+/// After the playlists have ended, how long viewers may come for them.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A server whose listeners are bound.
+pub(crate) struct Server {
+    config: Config,
+    rtmp: TcpListener,
+    http: TcpListener,
+    admin: TcpListener,
+}
+
+impl Server {
+    /// Binds every listener, so that what cannot work fails before anything has begun. Within a Tokio runtime.
+    pub(crate) fn bind(config: Config) -> anyhow::Result<Self> {
+        let rtmp = bind(&config.rtmp_listen()?, "RTMP publishers", "--rtmp")?;
+        let http = bind(&config.http, "viewers", "--http")?;
+        let admin = bind(&config.admin, "operators", "--admin")?;
+        Ok(Self { config, rtmp, http, admin })
+    }
+
+    /// Tells on standard output where to publish and watch.
+    pub(crate) fn announce(&self) -> anyhow::Result<()> {
+        let open = if self.config.keys.is_empty() { "  (this machine only: no publish keys are set)" } else { "" };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "watch   http://{}/", reachable(self.http.local_addr()?))?;
+        writeln!(out, "publish rtmp://{}/live{open}", reachable(self.rtmp.local_addr()?))?;
+        writeln!(out, "admin   http://{}/", reachable(self.admin.local_addr()?))?;
+        out.flush().context("standard output is closed")
+    }
+
+    /// Serves until `drain` is cancelled, then takes no more publishers, ends every playlist, answers every held
+    /// request and returns.
+    pub(crate) async fn run(self, drain: CancellationToken) {
+        let mut registry = Registry::default();
+        let (hub, edge_settings) =
+            (Hub::new(edge::Settings::default(), edge::Metrics::register(&mut registry)), edge::Settings::default());
+        let ingest_metrics = ingest::Metrics::register(&mut registry);
+        let ops = Ops { registry, draining: drain.clone() };
+        let closing = CancellationToken::new();
+        let (upstream, downstream) = (TaskTracker::new(), TaskTracker::new());
+
+        let (requests, publishes) = mpsc::channel(MAX_WAITING_PUBLISHES);
+        upstream.spawn(rtmp::serve(self.rtmp, rtmp::Settings::default(), requests, ingest_metrics, drain.clone()));
+        let settings = channels::Settings { keys: self.config.keys, hls: self.config.hls, grace: self.config.grace };
+        upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
+        downstream.spawn(edge::serve(self.http, hub.clone(), edge_settings, closing.clone()));
+        downstream.spawn(ops::serve(self.admin, ops, closing.clone()));
+
+        drain.cancelled().await;
+        info!("draining: no new publishers; a second signal stops at once");
+        finish(&upstream).await;
+        if !hub.channels().is_empty() {
+            tokio::time::sleep(LINGER).await;
+        }
+        closing.cancel();
+        finish(&downstream).await;
+        info!("drained");
+    }
+}
+
+async fn finish(tasks: &TaskTracker) {
+    tasks.close();
+    tasks.wait().await;
+}
+
+fn bind(listen: &Listen, who: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    let mut failure = None;
+    for address in listen.candidates() {
+        match edge::listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let failure = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
+    Err(failure).with_context(|| format!("cannot listen for {who} on {listen}; choose another address with {flag}"))
+}
+
+/// An address that a person on this machine can open.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], address.port())) } else { address }
+}
