@@ -14,7 +14,10 @@ export async function install(page) {
     return { decode, WIDTH_SHARE, HEIGHT_SHARE };
   })();
   window.frameReader = { frames: [], damaged: 0, shown: 0, stalls: [], waiting: 0, firstFrameAt: null };
-  document.addEventListener('DOMContentLoaded', () => (${read})(document.querySelector('video'), window.frameClock, window.frameReader));`);
+  document.addEventListener('DOMContentLoaded', () => {
+    const video = document.querySelector('video');
+    if (video) (${read})(video, window.frameClock, window.frameReader);
+  });`);
 }
 
 /**
@@ -42,8 +45,14 @@ function read(video, { decode, WIDTH_SHARE, HEIGHT_SHARE }, reader) {
     const clock = decode(context.getImageData(0, 0, canvas.width, canvas.height).data, canvas.width, canvas.height, shownAt);
     reader.firstFrameAt ??= performance.now();
     reader.shown = presentedFrames;
-    if (clock) reader.frames.push({ ...clock, latency: shownAt - clock.unixMs, position: mediaTime });
-    else reader.damaged += 1;
+    if (!clock) {
+      reader.damaged += 1;
+      return;
+    }
+    // A callback that comes late finds the next picture already there; the one that is meant for it tells more of it.
+    const last = reader.frames.at(-1);
+    if (last?.unixMs === clock.unixMs && last.sequence === clock.sequence) reader.frames.pop();
+    reader.frames.push({ ...clock, latency: shownAt - clock.unixMs, position: mediaTime });
   };
   video.requestVideoFrameCallback(onFrame);
 

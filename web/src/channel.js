@@ -7,7 +7,7 @@
  * @property {number} [width] pixels
  * @property {number} [height] pixels
  * @property {number} [frame_rate] frames per second
- * @property {string} [codecs] RFC 6381
+ * @property {string[]} [codecs] RFC 6381
  */
 
 /**
@@ -30,12 +30,11 @@ export function describe({ since, width, height, frame_rate: rate, codecs }, now
   return [picture, codecs && formats(codecs), since && `live for ${duration(now - Date.parse(since))}`].filter(Boolean).join(' · ');
 }
 
-/** @param {string} codecs */
+/** @param {string[]} codecs */
 function formats(codecs) {
   const names = { avc1: 'H.264', avc3: 'H.264', hvc1: 'HEVC', hev1: 'HEVC', av01: 'AV1', mp4a: 'AAC', Opus: 'Opus', opus: 'Opus' };
   return codecs
-    .split(',')
-    .map((codec) => codec.trim().split('.')[0] ?? '')
+    .map((codec) => codec.split('.')[0] ?? '')
     .map((kind) => names[/** @type {keyof typeof names} */ (kind)] ?? kind)
     .join(' + ');
 }

@@ -19,10 +19,10 @@ test('a watch page knows its channel from its address', () => {
 
 test('a channel is described by what is known of it', () => {
   const now = Date.parse('2026-11-22T22:05:30Z');
-  const all = { name: 'main', since: '2026-11-22T20:00:00Z', width: 1280, height: 720, frame_rate: 29.97002997, codecs: 'avc1.64001f,mp4a.40.2' };
+  const all = { name: 'main', since: '2026-11-22T20:00:00Z', width: 1280, height: 720, frame_rate: 29.97002997, codecs: ['avc1.64001f', 'mp4a.40.2'] };
   assert.equal(describe(all, now), '1280 × 720 at 29.97 fps · H.264 + AAC · live for 2 h 5 min');
   assert.equal(describe({ name: 'main' }, now), '');
-  assert.equal(describe({ name: 'main', codecs: 'theora', since: '2026-11-22T22:05:00Z' }, now), 'theora · live for less than a minute');
+  assert.equal(describe({ name: 'main', codecs: ['theora'], since: '2026-11-22T22:05:00Z' }, now), 'theora · live for less than a minute');
 });
 
 test('the bitrate is that of the last seconds, of all tracks together', () => {
