@@ -16,7 +16,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Held requests per channel: two of each of 10,000 viewers.
+    /// Held requests per channel: playlist and part of video and audio, of each of 5,000 viewers.
     pub const HELD_PER_CHANNEL: usize = 20_000;
     /// Open connections.
     pub const CONNECTIONS: usize = 50_000;
