@@ -114,6 +114,6 @@ fn wait_for(server: &Server, path: &str) {
 fn wait_for_metric(server: &Server, line: &str) {
     support::until(|| {
         let (_, body) = support::get(server.admin, "/metrics");
-        String::from_utf8(body).unwrap().lines().any(|l| l == line)
+        String::from_utf8_lossy(&body).lines().any(|l| l == line)
     });
 }

@@ -121,6 +121,14 @@ impl Reader {
         }
     }
 
+    /// The next event, if there is one now.
+    pub fn try_next(&mut self) -> Option<Event> {
+        match self.poll() {
+            Poll::Event(event) => Some(event),
+            Poll::Ended | Poll::Empty => None,
+        }
+    }
+
     fn poll(&mut self) -> Poll {
         let state = self.shared.lock();
         let mut next = self.next.load(Ordering::Relaxed);
@@ -304,7 +312,7 @@ mod tests {
         writer.start(tracks());
         for ticks in 0..9 {
             writer.push(sample(ticks, ticks % 3 == 0));
-            while !matches!(reader.poll(), Poll::Empty) {}
+            while reader.try_next().is_some() {}
         }
         assert_eq!(writer.shared.lock().entries.len(), 3);
         drop(reader);
