@@ -53,7 +53,7 @@ struct Run {
     rule: Rule,
     /// From the timeline of the feed to that of the presentation, in ticks.
     shift: i64,
-    /// Sound that is mostly over by the first picture is left out.
+    /// Sound that is mostly over by the first picture is left out: the PTS from which on it is not.
     from: i64,
     /// From the first sample on.
     segmenter: Option<Segmenter>,
@@ -184,7 +184,7 @@ impl Lane {
 }
 
 impl Run {
-    /// Puts a sample on the timeline of the presentation; `None` for sound before the first picture.
+    /// Puts a sample on the timeline of the presentation; `None` for sound that is left out.
     fn timed(&self, sample: Sample, kind: Kind) -> Option<Timed> {
         let ticks = |time: MediaTime| time.rescale(self.stretch.timescale).ticks() + self.shift;
         let pts = ticks(sample.pts);

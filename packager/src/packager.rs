@@ -129,8 +129,11 @@ impl Packager {
             out.push(Event::Opened(Arc::clone(&opened.presentation)));
             opened
         });
+        // Sound may begin up to half a frame before the first picture, and nothing comes before the base.
+        let beside = self.inputs.iter().skip(1).filter_map(|input| input.track.frame_duration());
+        let lead_in = beside.max().unwrap_or(MediaTime::zero(first.pts.timescale()));
         let timeline = Timeline {
-            origin: first.dts.min(first.pts),
+            origin: first.dts.min(first.pts - lead_in),
             base: opened.base(first.received),
             first_pts: first.pts,
             unix,

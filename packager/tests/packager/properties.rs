@@ -91,7 +91,9 @@ fn package(video: &Track, sample_rate: u32, takes: &[Take]) -> (Vec<Event>, Vec<
         let mut all: Vec<Sample> = pictures.iter().chain(&sound).cloned().collect();
         all.sort_by_key(|sample| sample.received);
         events.extend(stretch(&mut packager, &tracks, all));
-        sound.retain(|sample| sample.pts >= pictures[0].pts);
+        // What is mostly over by the first picture is left out.
+        let first = pictures[0].pts.rescale(tracks[1].timescale).ticks();
+        sound.retain(|sample| sample.pts.ticks() >= first - 512);
         given.push(vec![pictures, sound]);
     }
     events.extend(packager.end());
