@@ -27,6 +27,10 @@ impl Writer {
         Self { channel }
     }
 
+    pub(crate) fn into_channel(self) -> Arc<Channel> {
+        self.channel
+    }
+
     /// Makes what the events bring available, renders each playlist that they change once, and wakes its waiters.
     pub fn apply(&mut self, events: &[Event]) {
         // All windows first: a playlist never lists what cannot be fetched, nor lags behind another's.

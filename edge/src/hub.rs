@@ -42,11 +42,12 @@ impl Hub {
         Writer::new(channel)
     }
 
-    /// Takes a channel away: its held requests are answered, and whoever asks again is told that it is not live.
-    pub fn remove(&self, name: &ChannelName) {
-        if let Some((_, channel)) = self.0.channels.remove(name) {
-            channel.close(Closed::Removed);
-        }
+    /// Takes a channel away, unless another has its name by now: its held requests are answered, and whoever asks again
+    /// is told that it is not live.
+    pub fn remove(&self, writer: Writer) {
+        let channel = writer.into_channel();
+        self.0.channels.remove_if(channel.name(), |_, current| Arc::ptr_eq(current, &channel));
+        channel.close(Closed::Removed);
     }
 
     /// The channels that are live, by name.

@@ -56,10 +56,9 @@ impl Channel {
         // From here on a publisher opens the channel anew.
         returns.close();
         self.end();
-        if !shutdown.is_cancelled() {
-            self.linger(&shutdown).await;
-        }
-        self.name.clone()
+        let name = self.name.clone();
+        self.linger(&shutdown).await;
+        name
     }
 
     async fn package(&mut self, feed: &mut feed::Reader) {
@@ -133,10 +132,13 @@ impl Channel {
     }
 
     /// Keeps the ended playlist up for as long as a player may take to come for it.
-    async fn linger(&self, shutdown: &CancellationToken) {
+    async fn linger(self, shutdown: &CancellationToken) {
         tokio::select! {
-            () = tokio::time::sleep(self.settings.hls.window) => self.hub.remove(&self.name),
-            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(self.settings.hls.window) => {}
+            () = shutdown.cancelled() => return,
+        }
+        if let Some(page) = self.page {
+            self.hub.remove(page);
         }
     }
 }

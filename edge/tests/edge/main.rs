@@ -6,7 +6,6 @@ mod channels;
 mod crowd;
 mod hints;
 mod hostile;
-mod memory;
 mod responses;
 mod sockets;
 mod stage;

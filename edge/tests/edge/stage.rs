@@ -32,7 +32,7 @@ const EPOCH: u64 = 1_763_841_600_000;
 pub(crate) struct Stage {
     pub(crate) hub: Hub,
     pub(crate) metrics: Metrics,
-    writer: Writer,
+    writer: Option<Writer>,
     started: Instant,
     msn: u64,
     index: u32,
@@ -49,7 +49,7 @@ impl Stage {
         let metrics = Metrics::default();
         let hub = Hub::new(settings, metrics.clone());
         let writer = hub.open(main(), presentation());
-        Self { hub, metrics, writer, started: Instant::now(), msn: FIRST_MSN, index: 0, number: 0 }
+        Self { hub, metrics, writer: Some(writer), started: Instant::now(), msn: FIRST_MSN, index: 0, number: 0 }
     }
 
     /// Segment 100 is complete with five parts, and segment 101 has two.
@@ -75,21 +75,31 @@ impl Stage {
     pub(crate) fn part(&mut self) {
         let events =
             [self.next(VIDEO, 18_000, Timescale::NINETY_KHZ), self.next(AUDIO, 9_216, Timescale::new(48_000).unwrap())];
-        self.writer.apply(&events.concat());
+        self.writer().apply(&events.concat());
         self.index += 1;
         self.number += 1;
     }
 
     pub(crate) fn end_segment(&mut self) {
         let duration = MediaTime::from_duration(PART * self.index, Timescale::NINETY_KHZ);
-        let end = |rendition| Event::SegmentEnd(SegmentEnd { rendition, msn: self.msn, duration });
-        self.writer.apply(&[end(VIDEO), end(AUDIO)]);
+        let msn = self.msn;
+        let end = |rendition| Event::SegmentEnd(SegmentEnd { rendition, msn, duration });
+        self.writer().apply(&[end(VIDEO), end(AUDIO)]);
         self.msn += 1;
         self.index = 0;
     }
 
+    pub(crate) fn writer(&mut self) -> &mut Writer {
+        self.writer.as_mut().expect("the channel has not been removed")
+    }
+
+    /// Takes the channel away.
+    pub(crate) fn remove(&mut self) {
+        self.hub.remove(self.writer.take().expect("the channel has not been removed"));
+    }
+
     pub(crate) fn end(&mut self) {
-        self.writer.apply(&[Event::Ended]);
+        self.writer().apply(&[Event::Ended]);
     }
 
     /// Requests a path by GET.
