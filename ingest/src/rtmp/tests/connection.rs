@@ -60,6 +60,17 @@ impl Peer {
         self.stream.write_all(&script.bytes).await.unwrap();
     }
 
+    /// Sends `bytes` once a second until the server has closed.
+    async fn drip(&mut self, bytes: &[u8]) {
+        for _ in 0..60 {
+            if self.stream.write_all(bytes).await.is_err() {
+                return;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        panic!("the server listens to this for a minute");
+    }
+
     async fn accepted(&mut self) -> feed::Reader {
         let (writer, reader) = feed::channel();
         self.publishes.recv().await.unwrap().accept(writer);
@@ -114,9 +125,7 @@ async fn a_silent_peer_is_gone_after_10_s() {
 async fn one_byte_per_second_is_no_handshake() {
     let start = Instant::now();
     let mut peer = Peer::with_pipe(1_024);
-    while peer.stream.write_all(&[3]).await.is_ok() {
-        sleep(Duration::from_secs(1)).await;
-    }
+    peer.drip(&[3]).await;
     assert_eq!(peer.departed_after(start).await, ("no_handshake", Duration::from_secs(10)));
 }
 
@@ -125,9 +134,7 @@ async fn a_peer_that_never_publishes_is_gone_after_20_s() {
     let start = Instant::now();
     let mut peer = Peer::sending(&Script::connected()).await;
     let ping = Script::new().message(2, 0, kind::USER_CONTROL, &[0, 6, 0, 0, 0, 0]);
-    while peer.stream.write_all(&ping.bytes).await.is_ok() {
-        sleep(Duration::from_secs(1)).await;
-    }
+    peer.drip(&ping.bytes).await;
     assert_eq!(peer.departed_after(start).await, ("no_publish", Duration::from_secs(20)));
 }
 
@@ -148,9 +155,7 @@ async fn a_publisher_at_one_byte_per_second_is_gone_after_30_s_without_media() {
     let _reader = peer.accepted().await;
     let start = Instant::now();
     peer.send(&Script::new().header(6, kind::VIDEO, 1_000)).await;
-    while peer.stream.write_all(&[0]).await.is_ok() {
-        sleep(Duration::from_secs(1)).await;
-    }
+    peer.drip(&[0]).await;
     assert_eq!(peer.departed_after(start).await, ("no_media", Duration::from_secs(30)));
 }
 
@@ -265,6 +270,12 @@ async fn one_connection_may_publish_again_after_it_has_unpublished() {
     assert!(first.next().await.is_none());
     let publish = peer.publishes.recv().await.unwrap();
     assert_eq!(publish.channel.as_str(), "other");
+    let (writer, mut second) = feed::channel();
+    publish.accept(writer);
+    sleep(Duration::from_millis(1)).await;
+    drop(std::mem::replace(&mut peer.stream, duplex(1).0));
+    assert!(second.next().await.is_none());
+    assert_eq!(peer.departed().await, "closed", "the second stream was not unpublished");
 }
 
 #[tokio::test(start_paused = true)]
