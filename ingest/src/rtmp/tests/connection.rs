@@ -224,6 +224,10 @@ async fn a_rejected_publisher_is_told_why_and_disconnected() {
         peer.publishes.recv().await.unwrap().reject(why);
         let said = peer.read_to_end().await;
         assert!(said.contains(code) && said.contains(&why.to_string()), "{said}");
+        // A socket that is closed with input unread is reset, and the words are lost: the server reads on for a second.
+        let told = Instant::now();
+        assert!(peer.stream.write_all(b"more").await.is_ok());
+        assert_eq!(peer.departed_after(told).await, ("refused", Duration::from_secs(1)));
     }
 }
 
