@@ -70,8 +70,9 @@ impl Server {
 
         drain.cancelled().await;
         info!("draining: no new publishers; a second signal stops at once");
+        let on_air = !hub.channels().is_empty();
         finish(&upstream).await;
-        if !hub.channels().is_empty() {
+        if on_air {
             tokio::time::sleep(LINGER).await;
         }
         closing.cancel();
