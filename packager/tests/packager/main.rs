@@ -19,3 +19,4 @@ mod source;
 mod stretches;
 mod updates;
 mod viewer;
+mod windows;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use touchline_packager::Settings;
+use touchline_packager::{Found, Settings};
 
 use crate::source::{Frames, audio, live, packager, rate, small_video, stretch, with};
 use crate::viewer::{Viewer, notices};
@@ -61,6 +61,8 @@ fn at_the_end_there_is_nothing_to_wait_for() {
     events.extend(packager.end());
     let viewer = Viewer::of(&events);
     insta::assert_snapshot!("ended_video", viewer.playlist("video"));
+    let next = format!("part25-{}.m4s", viewer.presentation.epoch);
+    assert!(matches!(viewer.window("video").find(next.parse().unwrap()), Found::Missing));
     assert!(viewer.playlist("audio").ends_with("\n#EXT-X-ENDLIST\n"));
 }
 

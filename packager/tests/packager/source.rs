@@ -30,6 +30,12 @@ const AVC_360: &[u8] = &[
     0xeb, 0xe3, 0xcb, 0x22, 0xc0, 0xfd, 0xf8, 0xf8, 0x00,
 ];
 
+pub(crate) const ZERO: Duration = Duration::ZERO;
+
+pub(crate) fn secs(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
 /// Some instant of the feed's life.
 pub(crate) fn at(since_start: Duration) -> Instant {
     *START + since_start
@@ -123,6 +129,16 @@ impl Frames {
             .take_while(|sample| sample.dts.to_duration() < to)
             .collect()
     }
+}
+
+/// Pictures at 30 frames/s with a keyframe every two seconds, and sound at 48 kHz.
+pub(crate) fn sources() -> [Frames; 2] {
+    [Frames::video(rate(30, 1), 60), Frames::audio(48_000)]
+}
+
+/// Their tracks.
+pub(crate) fn tracks() -> [Track; 2] {
+    sources().map(|source| source.track)
 }
 
 /// A sample of this decode time and PTS in ticks, received `delay` after its decode time. Its data tells it from every

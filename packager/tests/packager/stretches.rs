@@ -3,28 +3,14 @@
 use std::time::Duration;
 
 use touchline_media::{Kind, MediaTime, Sample};
-use touchline_packager::{Error, Event, Notice, Settings};
+use touchline_packager::{Error, Event, Notice};
 
 use crate::check;
 use crate::source::{
-    Frames, OPENING, at, audio, interleave, live, packager, rate, sample, stretch, variable_video, video, with,
+    Frames, OPENING, ZERO, at, audio, interleave, live, packager, rate, sample, secs, sources, stretch, tracks,
+    variable_video,
 };
 use crate::viewer::{Viewer, notices, parts, segment_ends};
-
-const ZERO: Duration = Duration::ZERO;
-
-fn secs(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
-}
-
-/// A source of pictures at 30 frames/s with a keyframe every two seconds, and of sound at 48 kHz.
-fn sources() -> [Frames; 2] {
-    [Frames::video(rate(30, 1), 60), Frames::audio(48_000)]
-}
-
-fn tracks() -> [touchline_media::Track; 2] {
-    [video(rate(30, 1)), audio(48_000)]
-}
 
 #[test]
 fn a_part_leaves_with_its_last_frame() {
@@ -101,6 +87,21 @@ fn sound_that_waits_for_a_keyframe_is_bounded_and_told_of() {
 }
 
 #[test]
+fn sound_that_waits_for_a_keyframe_is_bounded_in_bytes() {
+    let mut packager = packager();
+    let [pictures, sound] = sources();
+    packager.start(&tracks()).unwrap();
+    for mut sample in sound.between(ZERO, secs(8.0)) {
+        sample.data = vec![0; 100_000].into();
+        packager.push(sample);
+    }
+    let mut events = packager.push(pictures.frame(0, ZERO));
+    events.extend(packager.end());
+    let held: usize = parts(&events, 1).iter().map(|part| check::samples(part, Kind::Audio).len()).sum();
+    assert_eq!(held, 4 * 1_024 * 1_024 / 100_000);
+}
+
+#[test]
 fn a_second_track_of_a_kind_is_left_out() {
     let mut packager = packager();
     let second = touchline_media::Track { id: touchline_media::TrackId(7), ..audio(48_000) };
@@ -159,6 +160,53 @@ fn msns_mean_the_same_time_in_both_renditions() {
     }
 }
 
+/// Sound that begins late makes up the segments that it has missed, and each of them is at least a part.
+#[test]
+fn late_sound_catches_up_segment_by_segment() {
+    let [pictures, sound] = sources();
+    let given = interleave([pictures.between(ZERO, secs(20.0)), sound.between(secs(9.0), secs(20.0))]);
+    let events = stretch(&mut packager(), &tracks(), given);
+    check::consistent(&events);
+    let lengths: Vec<String> = segment_ends(&events, 1).iter().map(|end| end.duration.to_string()).collect();
+    // The segment of 8 s to 10 s is the fifth.
+    assert_eq!(lengths[..4].join(", "), "0.192 s, 0.192 s, 0.192 s, 0.192 s");
+    assert_eq!(segment_ends(&events, 0).len(), segment_ends(&events, 1).len());
+}
+
+/// With B-frames the first frame of a segment that no keyframe begins is not the first that is shown.
+#[test]
+fn the_date_of_a_segment_without_a_keyframe_goes_on_from_the_one_before() {
+    let source = Frames { reorder: &[2, 4, 1, 0], ..Frames::video(rate(30, 1), 300) };
+    let events = live(&mut packager(), &[source], 9.0);
+    let dates: Vec<Duration> =
+        parts(&events, 0).iter().filter_map(|part| Some(part.segment_start?.program_date_time)).collect();
+    assert_eq!(dates, [0.0, 2.4, 4.8, 7.2].map(|seconds| OPENING + secs(seconds)));
+}
+
+#[test]
+fn another_clock_of_the_same_coding_needs_a_new_init_section() {
+    let mut packager = packager();
+    let mut events = live(&mut packager, &[Frames::video(rate(30, 1), 60)], 3.0);
+    events.extend(live(&mut packager, &[Frames::video(rate(30, 1), 60)], 3.0));
+    events.extend(live(&mut packager, &[Frames::video(rate(25, 1), 50)], 3.0));
+    let inits = parts(&events, 0).into_iter().filter_map(|part| part.segment_start).map(|start| start.init);
+    assert_eq!(inits.collect::<Vec<_>>(), [0, 0, 0, 0, 1, 1]);
+}
+
+#[test]
+fn without_a_frame_grid_the_last_frame_lasts_as_long_as_the_one_before() {
+    let track = variable_video();
+    let mut packager = packager();
+    let mut events = stretch(
+        &mut packager,
+        std::slice::from_ref(&track),
+        (0..4).map(|n| sample(&track, n * 40, n * 40, n == 0, ZERO)).collect(),
+    );
+    events.extend(packager.end());
+    assert_eq!(parts(&events, 0)[0].duration.ticks(), 160);
+}
+
+/// A segment that an interruption has cut short is mostly its keyframe: no measure of what a player needs.
 #[test]
 fn a_gap_in_the_pictures_makes_no_part_too_long_and_is_caught_up() {
     let [pictures, sound] = sources();
@@ -271,60 +319,4 @@ fn a_stretch_goes_on_by_the_wall_clock_and_never_back() {
         assert_eq!(first.segment_start.unwrap().program_date_time, OPENING + secs(5.0) + away);
         assert_eq!(first.segment_start.unwrap().init, 0, "the same coding needs no new init section");
     }
-}
-
-#[test]
-fn what_has_left_the_playlist_can_be_fetched_for_a_while() {
-    let settings = Settings { window: secs(6.0), ..Settings::default() };
-    let mut packager = with(settings);
-    let sources = sources();
-    let mut events = packager.start(&tracks()).unwrap();
-    let mut viewer = None;
-    let mut gone = Vec::new();
-    let epoch = |events: &[Event]| Viewer::open(events).presentation.epoch;
-    for sample in interleave(sources.iter().map(|source| source.between(ZERO, secs(40.0)))) {
-        let now = sample.dts.as_secs_f64();
-        let new = packager.push(sample);
-        events.extend(new.iter().cloned());
-        if events.iter().any(|event| matches!(event, Event::Opened(_))) {
-            viewer.get_or_insert_with(|| Viewer::open(&events)).apply(&new);
-        }
-        let Some(viewer) = &viewer else { continue };
-        let first = viewer.presentation.first_msn;
-        // The segment of 10 s to 12 s, and the part that begins at 11 s.
-        let segment = viewer.fetch("video", &format!("seg{}-{}.m4s", first + 5, epoch(&events)));
-        let part = viewer.fetch("video", &format!("part55-{}.m4s", epoch(&events)));
-        gone.push((now, segment.is_some(), part.is_some()));
-    }
-    let span = |has: fn(&(f64, bool, bool)) -> bool| {
-        let there: Vec<f64> = gone.iter().filter(|moment| has(moment)).map(|moment| moment.0).collect();
-        (there[0], *there.last().unwrap())
-    };
-    // RFC 8216bis 6.2.2: the segment appears at 12 s, its playlist lasts 8 s at most: until 22 s at least. The part left
-    // the playlist when its segment was 6 s from the end, at 18 s: until 24 s.
-    let (segment, part) = (span(|moment| moment.1), span(|moment| moment.2));
-    assert!(segment.0 <= 12.04 && (22.0..27.0).contains(&segment.1), "{segment:?}");
-    assert!(part.0 <= 11.2 && (24.0..27.0).contains(&part.1), "{part:?}");
-}
-
-#[test]
-fn a_segment_is_its_parts_and_only_the_next_part_is_awaited() {
-    let events = live(&mut packager(), &sources(), 9.0);
-    let viewer = Viewer::of(&events);
-    let window = viewer.window("video");
-    let (msn, epoch) = (window.last_segment().unwrap(), viewer.presentation.epoch);
-    let of_segment: Vec<_> = parts(&events, 0).into_iter().filter(|part| part.msn == msn).collect();
-    let fetched: Vec<u8> = of_segment
-        .iter()
-        .flat_map(|part| viewer.fetch("video", &format!("part{}-{epoch}.m4s", part.number)).unwrap())
-        .collect();
-    assert_eq!(Some(fetched), viewer.fetch("video", &format!("seg{msn}-{epoch}.m4s")));
-    let next = parts(&events, 0).len();
-    let find = |file: String| format!("{:?}", window.find(file.parse().unwrap()));
-    assert_eq!(find(format!("part{next}-{epoch}.m4s")), "Next");
-    assert_eq!(find(format!("part{}-{epoch}.m4s", next + 1)), "Missing");
-    assert_eq!(find(format!("seg{}-{epoch}.m4s", msn + 1)), "Missing", "a segment is there when it is whole");
-    assert_eq!(find("part0-0.m4s".into()), "Missing", "another epoch");
-    assert_eq!(find(format!("init1-{epoch}.mp4")), "Missing");
-    assert!(viewer.fetch("video", &format!("init0-{epoch}.mp4")).is_some());
 }
