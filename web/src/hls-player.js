@@ -50,10 +50,14 @@ export function play(video, url) {
   const onEnded = () => settle({ kind: 'ended' });
   video.addEventListener('ended', onEnded);
 
+  let [position, movedAt] = [-1, 0];
   const pacer = setInterval(() => {
+    const now = performance.now();
     const aim = hls.liveSyncPosition;
-    if (aim === null || !hls.latestLevelDetails?.live || video.paused || video.seeking || video.readyState < video.HAVE_CURRENT_DATA) return;
-    const { jump, rate } = pace(aim - video.currentTime, bufferAhead(video));
+    const idle = aim === null || !hls.latestLevelDetails?.live || video.paused || video.seeking || video.readyState < video.HAVE_CURRENT_DATA;
+    if (idle || video.currentTime !== position) [position, movedAt] = [video.currentTime, now];
+    if (idle) return;
+    const { jump, rate } = pace({ behind: aim - position, buffer: bufferAhead(video), standingStillMs: now - movedAt });
     if (jump > 0) video.currentTime += jump;
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }, PACE_EVERY_MS);

@@ -11,17 +11,24 @@ const MAX_CHANGE = 0.1;
 const GAIN = 0.2;
 /** What stays buffered after a jump, in seconds. */
 const JUMP_MARGIN_S = 0.2;
+/** A picture that stands still this long although there is more to play is helped over the hole, in milliseconds. */
+const HELP_AFTER_MS = 700;
 
 /**
  * What to do about being `behind` the aim; negative is too near to the edge. A jump is in seconds, forward.
  *
- * @param {number} behind seconds
- * @param {number} buffer seconds that can be played without anything more arriving
+ * @param {object} state
+ * @param {number} state.behind seconds
+ * @param {number} state.buffer seconds that can be played without anything more arriving
+ * @param {number} state.standingStillMs
  * @returns {{ jump: number, rate: number }}
  */
-export function pace(behind, buffer) {
+export function pace({ behind, buffer, standingStillMs }) {
   const jump = Math.min(behind, buffer - JUMP_MARGIN_S);
   if (behind > JUMP_S && jump > JUMP_S / 2) return { jump, rate: 1 };
+  // hls.js can stay before a hole of a millisecond in the audio for ever: it takes the segment before as the next to load, and
+  // as loaded. The aim lies beyond the buffer only where the playlist has more.
+  if (standingStillMs > HELP_AFTER_MS && behind > buffer + JUMP_MARGIN_S) return { jump: behind, rate: 1 };
   if (Math.abs(behind) < CLOSE_S) return { jump: 0, rate: 1 };
   const change = Math.max(-MAX_CHANGE, Math.min(MAX_CHANGE, behind * GAIN));
   // Steps of a hundredth, so that the rate is not set anew with every look.

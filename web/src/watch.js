@@ -12,8 +12,10 @@ import { show, snapshot } from './stats.js';
 const LOOK_MS = 100;
 /** Figures change no faster than they can be read: every so many looks. */
 const LOOKS_PER_FIGURE = 5;
-/** Media arrives, yet the picture has stood still this long: the player is stuck and is started again, in milliseconds. */
+/** Media arrives, yet the picture has stood still all this time: the player is stuck and is started again, in milliseconds. */
 const STUCK_MS = 8_000;
+/** Media that comes in time comes at least this often, in milliseconds. */
+const FLOWS_MS = 1_000;
 
 const channel = channelOf(location.pathname);
 const video = /** @type {HTMLVideoElement} */ (element('video'));
@@ -38,6 +40,7 @@ Object.defineProperty(window, 'touchline', {
 
 video.addEventListener('playing', () => session.playing());
 let looks = 0;
+let notStuckAt = performance.now();
 setInterval(look, LOOK_MS);
 look();
 session.run();
@@ -48,7 +51,8 @@ function look() {
   const standingStillMs = stalls.standingStill(now);
   const silentMs = now - (session.playback?.lastMediaAt() ?? now);
   tell(noticeFor({ channel, phase: session.phase, standingStillMs, silentMs }));
-  if (standingStillMs > STUCK_MS && silentMs < LOOK_MS * 10) session.playback?.abandon('stuck');
+  if (standingStillMs === 0 || silentMs > FLOWS_MS) notStuckAt = now;
+  if (now - notStuckAt > STUCK_MS) session.playback?.abandon('stuck');
 
   const live = session.phase === 'playing' && standingStillMs === 0 && !video.paused;
   const badge = element('badge');
