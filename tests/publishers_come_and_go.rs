@@ -36,6 +36,7 @@ fn a_publisher_that_returns_goes_on_in_the_same_channel_after_a_discontinuity() 
 fn no_url_is_used_twice_when_a_channel_opens_anew() {
     let server = Server::start("[channels]\ngrace = \"0s\"\n");
     server.replay(FIXTURE);
+    support::until(|| server.text(PLAYLIST).contains("#EXT-X-ENDLIST"));
     let before = uris(&server.text(PLAYLIST));
     server.replay(FIXTURE);
     let after = uris(&server.text(PLAYLIST));

@@ -17,6 +17,10 @@ const MAX_HELD_BYTES: usize = 4 * 1_024 * 1_024;
 /// source with less than a frame per part.
 const MAX_LAG: Duration = Duration::from_secs(10);
 
+/// What the first Media Sequence Number counts since 1970. No source makes segments as fast, so a channel that opens anew
+/// begins with a number beyond all that it had: playlists are cached by it.
+const MSN_CLOCK: Duration = Duration::from_millis(500);
+
 /// Turns the samples of a channel into parts, segments and init sections of its renditions: the first video track as
 /// `video`, the first audio track as `audio`.
 ///
@@ -215,7 +219,7 @@ impl Opened {
         let renditions: Vec<Rendition> = inputs.iter().map(rendition).collect();
         let presentation = Presentation {
             epoch: Epoch(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)),
-            first_msn: u64::try_from(unix.as_millis() / settings.segment.as_millis().max(1)).unwrap_or(0),
+            first_msn: u64::try_from(unix.as_millis() / MSN_CLOCK.as_millis()).unwrap_or(0),
             target_duration: settings.target_duration(),
             part_target,
             window: settings.window,
