@@ -54,7 +54,8 @@ export function play(video, url) {
   const pacer = setInterval(() => {
     const now = performance.now();
     const aim = hls.liveSyncPosition;
-    const idle = aim === null || !hls.latestLevelDetails?.live || video.paused || video.seeking || video.readyState < video.HAVE_CURRENT_DATA;
+    const pausedByViewer = video.paused && video.played.length > 0;
+    const idle = aim === null || !hls.latestLevelDetails?.live || video.buffered.length === 0 || pausedByViewer;
     if (idle || video.currentTime !== position) [position, movedAt] = [video.currentTime, now];
     if (idle) return;
     const { jump, rate } = pace({ behind: aim - position, buffer: bufferAhead(video), standingStillMs: now - movedAt });

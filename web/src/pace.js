@@ -26,8 +26,9 @@ const HELP_AFTER_MS = 700;
 export function pace({ behind, buffer, standingStillMs }) {
   const jump = Math.min(behind, buffer - JUMP_MARGIN_S);
   if (behind > JUMP_S && jump > JUMP_S / 2) return { jump, rate: 1 };
-  // hls.js can stay before a hole of a millisecond in the audio for ever: it takes the segment before as the next to load, and
-  // as loaded. The aim lies beyond the buffer only where the playlist has more.
+  // hls.js can stay where it has no audio: before a hole of a millisecond, when it takes the segment before as the next to
+  // load, and as loaded; or at a start before the first audio that it loads. The aim lies beyond the buffer only where the
+  // playlist has more.
   if (standingStillMs > HELP_AFTER_MS && behind > buffer + JUMP_MARGIN_S) return { jump: behind, rate: 1 };
   if (Math.abs(behind) < CLOSE_S) return { jump: 0, rate: 1 };
   const change = Math.max(-MAX_CHANGE, Math.min(MAX_CHANGE, behind * GAIN));
