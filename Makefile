@@ -26,9 +26,9 @@ demo: build ## Runs a server with a test feed and says which page to open; Ctrl-
 test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
 	@tools/need cc:build-essential ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
+	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace
 	@echo "== testing the pages in a browser"
-	$(CARGO) build --locked --workspace --bins
 	cd web && TOUCHLINE_BIN=$(abspath $(BIN))/debug/touchline LOADTEST_BIN=$(abspath $(BIN))/debug/touchline-loadtest npm test
 
 check: $(PAGES) ## Formatting, lints, documentation
