@@ -73,10 +73,10 @@ impl Encoder {
     /// Ends the feed: ffmpeg sends what it has and unpublishes.
     pub(super) async fn finish(self) -> Result<(), Error> {
         let Self { mut child, pictures, said } = self;
+        // A stop can fall into the middle of a picture; what ffmpeg has to say about that is of no use to anybody.
+        said.abort();
         drop(pictures);
         wait(&mut child).await?;
-        // It has ended, so its last words are already on their way to the terminal.
-        _ = said.await;
         Ok(())
     }
 }
@@ -108,7 +108,8 @@ fn arguments(options: &Options) -> Vec<String> {
          -g {gop} -keyint_min {gop} -sc_threshold 0 -flags +cgop -bf {} -b:v {bits} -maxrate {bits} -bufsize {bits}",
         options.bframes,
     );
-    let output = "-flvflags no_duration_filesize -f flv -rtmp_live live -tcp_nodelay 1";
+    // The tone has no end of its own.
+    let output = "-shortest -flvflags no_duration_filesize -f flv -rtmp_live live -tcp_nodelay 1";
     let words = [&pictures, sound, &video, output].into_iter().flat_map(str::split_whitespace);
     words.chain([options.url.as_str()]).map(str::to_owned).collect()
 }
