@@ -4,8 +4,8 @@
 /** Nearer than this to the aim is on the aim, in seconds. */
 const CLOSE_S = 0.05;
 /** From here on catching up is left out: what is between is not shown, in seconds. */
-const JUMP_S = 1;
-/** The steepest pace: nobody hears it, and a second is caught up with in ten. */
+const JUMP_S = 0.6;
+/** The steepest pace: nobody hears it, and half a second is caught up with in ten. */
 const MAX_CHANGE = 0.1;
 /** The pace changes by this much per second of distance. */
 const GAIN = 0.2;

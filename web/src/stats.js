@@ -79,7 +79,7 @@ function figures({ phase, latency, bitrate, width, height, frameRate, buffer, dr
   if (phase === 'playing') {
     if (latency !== null) known.latency = [latency.toFixed(2), 's'];
     if (bitrate !== null) known.bitrate = [(bitrate / 1e6).toFixed(2), 'Mb/s'];
-    if (height > 0) known.resolution = [`${width}×${height}`, frameRate ? String(Math.round(frameRate * 100) / 100) : ''];
+    if (height > 0) known.resolution = [`${width}×${height}`, frameRate ? `p${Math.round(frameRate * 100) / 100}` : ''];
     known.buffer = [buffer.toFixed(1), 's'];
   }
   if (frames > 0) known.dropped = [String(droppedFrames)];
