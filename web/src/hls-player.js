@@ -18,6 +18,9 @@ const PACE_EVERY_MS = 200;
 /** How much further from the edge to stay for each stall, in seconds. */
 const STALL_LESSON_S = 0.2;
 
+/** A programme whose playlist has ended is over when the picture stands still this long, in milliseconds. */
+const OVER_AFTER_MS = 1_000;
+
 export const supported = () => Hls.isSupported();
 
 /**
@@ -53,11 +56,14 @@ export function play(video, url) {
   let [position, movedAt] = [-1, 0];
   const pacer = setInterval(() => {
     const now = performance.now();
-    const aim = hls.liveSyncPosition;
     const pausedByViewer = video.paused && video.played.length > 0;
-    const idle = aim === null || !hls.latestLevelDetails?.live || video.buffered.length === 0 || pausedByViewer;
-    if (idle || video.currentTime !== position) [position, movedAt] = [video.currentTime, now];
-    if (idle) return;
+    const still = video.currentTime === position && video.buffered.length > 0 && !pausedByViewer;
+    if (!still) [position, movedAt] = [video.currentTime, now];
+    const live = hls.latestLevelDetails?.live ?? true;
+    // The last frames of sound and picture seldom end together, and then the video does not say that it has ended.
+    if (!live && now - movedAt > OVER_AFTER_MS) return settle({ kind: 'ended' });
+    const aim = hls.liveSyncPosition;
+    if (aim === null || !live || video.buffered.length === 0 || pausedByViewer) return;
     const { jump, rate } = pace({ behind: aim - position, buffer: bufferAhead(video), standingStillMs: now - movedAt });
     if (jump > 0) video.currentTime += jump;
     if (video.playbackRate !== rate) video.playbackRate = rate;

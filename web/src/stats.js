@@ -35,6 +35,7 @@ export function snapshot(video, session, stalls) {
     failures: [...session.failures],
     errors: [...(readings?.errors ?? [])],
     player: readings?.player ?? null,
+    live: readings?.live ?? false,
     position: video.currentTime,
     latency: readings && behindLive(Date.now(), readings.programDate, readings.edgeLatency),
     edgeLatency: readings?.edgeLatency ?? null,
