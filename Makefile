@@ -36,6 +36,7 @@ check: $(PAGES) ## Formatting, lints, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	cd web && npm run check
 
 bench: $(PAGES) ## Measures the hot paths
 	@tools/need cc:build-essential
