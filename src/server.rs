@@ -54,8 +54,8 @@ impl Server {
     /// request and returns.
     pub(crate) async fn run(self, drain: CancellationToken) {
         let mut registry = Registry::default();
-        let (hub, edge_settings) =
-            (Hub::new(edge::Settings::default(), edge::Metrics::register(&mut registry)), edge::Settings::default());
+        let edge_settings = edge::Settings::default();
+        let hub = Hub::new(edge_settings, edge::Metrics::register(&mut registry));
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let ops = Ops { registry, draining: drain.clone() };
         let closing = CancellationToken::new();
