@@ -51,12 +51,20 @@ pub struct Part {
     pub duration: MediaTime,
     /// Whether it contains a sync sample.
     pub independent: bool,
-    /// One CMAF chunk: `moof` and `mdat`.
+    /// One CMAF chunk: `moof` and `mdat`. Empty where the part is missing (RFC 8216bis 4.4.4.7): see [`Part::is_gap`].
     pub data: Bytes,
     /// What holds for the segment that it begins; on index 0 and only there.
     pub segment_start: Option<SegmentStart>,
     /// When the last byte of its last sample had arrived.
     pub received: Instant,
+}
+
+impl Part {
+    /// Whether its media is missing (RFC 8216bis 4.4.4.9: GAP). A segment is media or a gap, whole: the parts of a
+    /// segment are all gaps, or none is.
+    pub fn is_gap(&self) -> bool {
+        self.data.is_empty()
+    }
 }
 
 /// What is known of a segment when its first part exists.
@@ -66,7 +74,7 @@ pub struct SegmentStart {
     pub program_date_time: Duration,
     /// Whether the timeline or the coding does not go on from the segment before.
     pub discontinuity: bool,
-    /// Whether it begins with a sync sample, so that it can be decoded without the segment before.
+    /// Whether it begins with a sync sample, so that it can be decoded without the segment before; so can a gap.
     pub independent: bool,
     /// The number of its init section.
     pub init: u32,
