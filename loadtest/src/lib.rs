@@ -1,5 +1,6 @@
 //! Touchline's black box: feeds, and later viewers and judges, that speak wire protocols and import no stage of the server.
 
+pub mod check;
 pub mod feed;
 pub mod frame_clock;
 pub mod picture;
