@@ -2,6 +2,7 @@
 
 mod keys;
 mod listen;
+mod profile;
 mod section;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use touchline_packager as packager;
 
 pub(crate) use self::keys::Keys;
 pub(crate) use self::listen::Listen;
+use self::profile::Profile;
 use self::section::Section;
 
 /// Everything that can be set.
@@ -23,7 +25,7 @@ pub(crate) struct Config {
     pub(crate) rtmp: Option<Listen>,
     /// Where operators connect.
     pub(crate) admin: Listen,
-    /// Durations of parts, segments and the live window.
+    /// Durations of parts, segments and the window.
     pub(crate) hls: packager::Settings,
     /// How long a channel waits for its publisher to return.
     pub(crate) grace: Duration,
@@ -54,6 +56,9 @@ impl Config {
         root.table("rtmp", |rtmp| rtmp.value("listen", |text| Listen::parse(text).map(Some), &mut config.rtmp));
         root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
         root.table("hls", |hls| {
+            let mut profile = Profile::Ultra;
+            hls.value("profile", Profile::parse, &mut profile);
+            config.hls.part = profile.part();
             hls.value("part", duration(PART), &mut config.hls.part);
             hls.value("segment", duration(SEGMENT), &mut config.hls.segment);
             hls.value("window", duration(WINDOW), &mut config.hls.window);
@@ -88,7 +93,7 @@ impl Config {
 
 const PART: RangeInclusive<Duration> = packager::Settings::MIN_PART..=Duration::from_secs(2);
 const SEGMENT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
-const WINDOW: RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from_hours(1);
+const WINDOW: RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from_hours(24);
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
 
 fn duration(range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> {
@@ -219,6 +224,36 @@ keys = { "a b" = "x", main = "" }
     fn parts_must_be_short_against_segments() {
         assert_eq!(
             mistakes("[hls]\npart = \"500ms\"\nsegment = \"1s\""),
+            ["hls.part: 500ms is more than a quarter of hls.segment, 1s"]
+        );
+    }
+
+    #[test]
+    fn a_profile_sets_the_parts_unless_they_are_set() {
+        let part = |text: &str| Config::parse(&format!("[hls]\n{text}")).unwrap().hls.part.as_millis();
+        let cases = [
+            ("", 200),
+            ("profile = \"ultra\"", 200),
+            ("profile = \"balanced\"", 333),
+            ("profile = \"scale\"", 500),
+            ("part = \"250ms\"\nprofile = \"scale\"", 250),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(part(text), expected, "{text}");
+        }
+        assert_eq!(
+            mistakes("[hls]\nprofile = \"fast\"\nsegment = \"500ms\""),
+            [
+                "line 2: hls.profile: \"fast\" is not a profile; there are ultra, balanced and scale",
+                "line 3: hls.segment: 500ms is out of range: from 1s to 10s",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_part_that_the_profile_gives_must_be_short_against_segments_too() {
+        assert_eq!(
+            mistakes("[hls]\nprofile = \"scale\"\nsegment = \"1s\""),
             ["hls.part: 500ms is more than a quarter of hls.segment, 1s"]
         );
     }

@@ -34,7 +34,7 @@ fn config_check_tells_every_mistake_and_fails() {
     insta::assert_snapshot!(error, @r#"
     error: FILE has 3 mistakes:
       line 2: hls.part: 9s is out of range: from 150ms to 2s
-      line 3: hls.segmnt: is not a setting; here there are: part, segment, window
+      line 3: hls.segmnt: is not a setting; here there are: part, profile, segment, window
       line 5: rtmp.listen: "nowhere" is not an address to listen on; write for example "127.0.0.1:8080" or ":8080"
     "#);
     std::fs::write(&file, "[hls]\npart = \"200ms\"\n").unwrap();

@@ -23,6 +23,6 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { part: Duration::from_millis(200), segment: Duration::from_secs(2), window: Duration::from_secs(12) }
+        Self { part: Duration::from_millis(200), segment: Duration::from_secs(2), window: Duration::from_secs(30) }
     }
 }

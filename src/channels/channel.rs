@@ -10,6 +10,9 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::Settings;
 
+/// How long an ended channel can still be watched, at most: a window of hours would keep every channel of the day.
+const MAX_LINGER: Duration = Duration::from_mins(10);
+
 /// One channel from its first publisher until none has come back in time.
 pub(super) struct Channel {
     name: ChannelName,
@@ -134,7 +137,7 @@ impl Channel {
     /// Keeps the ended playlist up for as long as a player may take to come for it.
     async fn linger(self, shutdown: &CancellationToken) {
         tokio::select! {
-            () = tokio::time::sleep(self.settings.hls.window) => {}
+            () = tokio::time::sleep(self.settings.hls.window.min(MAX_LINGER)) => {}
             () = shutdown.cancelled() => return,
         }
         if let Some(page) = self.page {

@@ -27,7 +27,8 @@ fn before_the_first_part_the_playlist_hints_it() {
 
 #[test]
 fn at_the_live_edge_old_segments_are_gone_and_parts_are_near_the_end() {
-    let viewer = Viewer::of(&live(&mut packager(), &match_of(60), 31.0));
+    let settings = Settings { window: Duration::from_secs(12), ..Settings::default() };
+    let viewer = Viewer::of(&live(&mut with(settings), &match_of(60), 31.0));
     insta::assert_snapshot!("live_edge_video", viewer.playlist("video"));
     insta::assert_snapshot!("live_edge_audio", viewer.playlist("audio"));
 }
