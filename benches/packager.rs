@@ -61,7 +61,7 @@ fn playlist(criterion: &mut Criterion) {
         window.apply(event);
     }
     criterion.bench_function("playlist/render", |bencher| {
-        bencher.iter(|| black_box(&window).playlist().to_string());
+        bencher.iter(|| black_box(&window).playlist(&[]).to_string());
     });
 }
 

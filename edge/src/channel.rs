@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use touchline_media::{ChannelName, Kind};
-use touchline_packager::{Coding, Event, Found, Name, Presentation, RenditionId, Resource, Window, multivariant};
+use touchline_packager::{
+    Coding, Event, Found, Name, Presentation, RenditionId, Report, Resource, Window, multivariant,
+};
 
 use crate::directives::{self, Directives, LiveEdge, Verdict};
 use crate::error::Error;
@@ -13,6 +15,7 @@ use crate::hold::{Holds, Unfulfilled};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::text::Text;
+use crate::version::Version;
 
 /// The end of a channel that is written: there is one.
 ///
@@ -31,13 +34,15 @@ impl Writer {
         self.channel
     }
 
-    /// Makes what the events bring available, renders each playlist that they change once, and wakes its waiters.
+    /// Makes what the events bring available, and wakes who waits for the playlists that they change.
     pub fn apply(&mut self, events: &[Event]) {
-        // All windows first: a playlist never lists what cannot be fetched, nor lags behind another's.
+        // All windows first: a playlist never lists what cannot be fetched, and (RFC 8216bis 4.4.5.4) is as up-to-date on the
+        // other renditions as on its own.
         let renditions = &self.channel.renditions;
         let changed: Vec<bool> = renditions.iter().map(|rendition| rendition.take(events)).collect();
+        let reports: Vec<Report> = renditions.iter().filter_map(|rendition| rendition.window().report()).collect();
         for (rendition, _) in renditions.iter().zip(changed).filter(|(_, changed)| *changed) {
-            rendition.publish();
+            rendition.publish(&reports);
         }
         self.channel.publish_multivariant(events);
     }
@@ -99,16 +104,16 @@ impl Channel {
         &self,
         rendition: RenditionId,
         directives: Result<Directives, directives::Error>,
-    ) -> Result<Arc<Text>, Error> {
+    ) -> Result<Arc<Version>, Error> {
         let rendition = self.rendition(rendition)?;
         let directives = match directives {
             Ok(directives) => directives,
             // RFC 8216bis 6.2.5.2: after EXT-X-ENDLIST directives are ignored.
-            Err(_) if rendition.state.borrow().edge.ended => Directives::None,
+            Err(_) if rendition.state.borrow().edge.ended => Directives::default(),
             Err(reason) => return Err(Error::Directives { channel: self.name.clone(), reason }),
         };
-        let judge = |state: &Media| match directives.judge(&state.edge) {
-            Verdict::Serve => Some(Ok(Arc::clone(&state.text))),
+        let judge = |state: &Media| match directives.until.judge(&state.edge) {
+            Verdict::Serve => Some(Ok(Arc::clone(&state.version))),
             Verdict::TooFar => Some(Err(Error::TooFar { channel: self.name.clone() })),
             Verdict::Wait => state.closed.map(|why| Err(self.closed(why))),
         };
@@ -120,7 +125,7 @@ impl Channel {
         let rendition = self.rendition(rendition)?;
         let judge = |state: &Media| match rendition.window().find(name) {
             Found::Ready(resource) => Some(Ok(resource)),
-            Found::Missing => Some(Err(Error::NoResource { channel: self.name.clone() })),
+            Found::Missing | Found::Offloaded { .. } => Some(Err(Error::NoResource { channel: self.name.clone() })),
             Found::Next => state.closed.map(|why| Err(self.closed(why))),
         };
         self.holds.until(&rendition.state, judge).await.unwrap_or_else(|why| Err(self.unfulfilled(why)))
@@ -213,7 +218,7 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// One rendition: what can be fetched, and its playlist as it was last rendered.
+/// One rendition: what can be fetched, and the newest version of its playlist.
 struct Rendition {
     /// Locked for as long as it takes to look a file up, or to apply events.
     window: Mutex<Window>,
@@ -225,7 +230,7 @@ struct Rendition {
 /// A media playlist at one moment.
 #[derive(Debug, Clone)]
 struct Media {
-    text: Arc<Text>,
+    version: Arc<Version>,
     edge: LiveEdge,
     closed: Option<Closed>,
 }
@@ -234,8 +239,8 @@ impl Rendition {
     fn new(presentation: &Arc<Presentation>, id: RenditionId, metrics: Metrics) -> Self {
         let window = Window::new(Arc::clone(presentation), id);
         let advance_part_limit = directives::advance_part_limit(presentation.part_target);
-        let text = Arc::new(metrics.build(&window.playlist()));
-        let state = watch::Sender::new(Media { text, edge: edge(&window, advance_part_limit), closed: None });
+        let version = Arc::new(Version::new(window.playlist(&[]), metrics.clone()));
+        let state = watch::Sender::new(Media { version, edge: edge(&window, advance_part_limit), closed: None });
         Self { window: Mutex::new(window), state, advance_part_limit, metrics }
     }
 
@@ -245,14 +250,14 @@ impl Rendition {
         events.iter().fold(false, |changed, event| window.apply(event) | changed)
     }
 
-    /// Renders the playlist and wakes its waiters.
-    fn publish(&self) {
+    /// Makes the playlist as it is now the newest version, and wakes its waiters.
+    fn publish(&self, reports: &[Report]) {
         let (playlist, edge) = {
             let window = self.window();
-            (window.playlist(), edge(&window, self.advance_part_limit))
+            (window.playlist(reports), edge(&window, self.advance_part_limit))
         };
-        let text = Arc::new(self.metrics.build(&playlist));
-        self.state.send_modify(|state| (state.text, state.edge) = (text, edge));
+        let version = Arc::new(Version::new(playlist, self.metrics.clone()));
+        self.state.send_modify(|state| (state.version, state.edge) = (version, edge));
     }
 
     /// A window is whole after each event, so a panic elsewhere while it was locked leaves it usable.

@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
+use touchline_packager::Skip;
+
+/// What a media playlist request asks for beside the playlist itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Directives {
+    /// Until when it is held.
+    pub(crate) until: Until,
+    /// `_HLS_skip`: an update does instead, where there is one.
+    pub(crate) skip: Option<Skip>,
+}
+
 /// What a media playlist request waits for (RFC 8216bis 6.2.5.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Directives {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Until {
     /// The playlist as it is.
-    None,
+    #[default]
+    Now,
     /// `_HLS_msn=M`: until segment M is complete.
     Segment(u64),
     /// `_HLS_msn=M&_HLS_part=N`: until part N of segment M, or a later one, is listed.
@@ -45,27 +57,36 @@ const RESERVED: &str = "_HLS_";
 impl Directives {
     /// Reads the directives of a query.
     pub(crate) fn parse(query: Option<&str>) -> Result<Self, Error> {
-        let (mut msn, mut part) = (None, None);
+        let (mut msn, mut part, mut skip) = (None, None, None);
         for parameter in query.unwrap_or_default().split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match name {
                 MSN => set(&mut msn, MSN, value)?,
                 PART => set(&mut part, PART, value)?,
-                // RFC 8216bis 6.2.5.1: ignored where the playlist has no CAN-SKIP-UNTIL, whatever the value.
-                SKIP => {}
+                // RFC 8216bis 6.2.5.1: a value that means nothing is ignored.
+                SKIP => {
+                    skip = match value {
+                        "YES" => Some(Skip::Segments),
+                        "v2" => Some(Skip::SegmentsAndDateRanges),
+                        _ => None,
+                    }
+                }
                 _ if name.starts_with(RESERVED) => return Err(Error::Unknown),
                 _ => {}
             }
         }
-        match (msn, part) {
-            (None, None) => Ok(Self::None),
-            (Some(msn), None) => Ok(Self::Segment(msn)),
-            (Some(msn), Some(part)) => Ok(Self::Part(msn, part)),
-            (None, Some(_)) => Err(Error::PartWithoutMsn),
-        }
+        let until = match (msn, part) {
+            (None, None) => Until::Now,
+            (Some(msn), None) => Until::Segment(msn),
+            (Some(msn), Some(part)) => Until::Part(msn, part),
+            (None, Some(_)) => return Err(Error::PartWithoutMsn),
+        };
+        Ok(Self { until, skip })
     }
+}
 
-    /// What becomes of a request with these directives while the playlist ends at `edge`.
+impl Until {
+    /// What becomes of a request that waits for this while the playlist ends at `edge`.
     pub(crate) fn judge(self, edge: &LiveEdge) -> Verdict {
         let Some((last_msn, last_index)) = edge.last_part else {
             // Before the first part there is nothing to serve and nothing to measure a distance from.
@@ -77,7 +98,7 @@ impl Directives {
         }
         let last_complete = edge.last_segment.unwrap_or(last_msn.saturating_sub(1));
         let (reached, msn) = match self {
-            Self::None => return Verdict::Serve,
+            Self::Now => return Verdict::Serve,
             Self::Segment(msn) => (msn <= last_complete, msn),
             // A part index past the end of a segment is part 0 of the next: (M + 1, 0) is the first after every (M, N).
             Self::Part(msn, part) => ((msn, part) <= (last_msn, u64::from(last_index)), msn),
@@ -144,7 +165,7 @@ pub(crate) enum Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::Directives::{None as Now, Part, Segment};
+    use super::Until::{Now, Part, Segment};
     use super::Verdict::{Serve, TooFar, Wait};
     use super::*;
 
@@ -154,9 +175,9 @@ mod tests {
         LiveEdge { last_part: Some(last), last_segment: Some(100), ended: false, advance_part_limit }
     }
 
-    fn judge_all(edge: LiveEdge, cases: &[(Directives, Verdict)]) {
-        for (directives, verdict) in cases {
-            assert_eq!(directives.judge(&edge), *verdict, "{directives:?}");
+    fn judge_all(edge: LiveEdge, cases: &[(Until, Verdict)]) {
+        for (until, verdict) in cases {
+            assert_eq!(until.judge(&edge), *verdict, "{until:?}");
         }
     }
 
@@ -242,13 +263,20 @@ mod tests {
             ("_HLS_part=3&token=a%20b&_HLS_msn=7", Part(7, 3)),
             ("_HLS_msn=18446744073709551615", Segment(u64::MAX)),
             ("token&&=&x=y=z&_hls_msn=abc&CMCD=bl%3D100", Now),
-            ("_HLS_skip=YES", Now),
-            ("_HLS_msn=7&_HLS_skip=v2", Segment(7)),
-            ("_HLS_skip=junk&_HLS_skip", Now),
         ] {
-            assert_eq!(Directives::parse(Some(query)), Ok(expected), "{query}");
+            assert_eq!(Directives::parse(Some(query)), Ok(Directives { until: expected, skip: None }), "{query}");
         }
-        assert_eq!(Directives::parse(None), Ok(Now));
+        assert_eq!(Directives::parse(None), Ok(Directives::default()));
+    }
+
+    #[test]
+    fn updates_are_asked_for_by_two_values_and_others_mean_nothing() {
+        let skip = |query| Directives::parse(Some(query)).unwrap().skip;
+        assert_eq!(skip("_HLS_msn=7&_HLS_skip=YES"), Some(Skip::Segments));
+        assert_eq!(skip("_HLS_skip=v2&_HLS_msn=7&_HLS_part=1"), Some(Skip::SegmentsAndDateRanges));
+        for nothing in ["_HLS_skip=yes", "_HLS_skip=V2", "_HLS_skip=", "_HLS_skip", "_HLS_skip=junk"] {
+            assert_eq!(skip(nothing), None, "{nothing}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod service;
 mod settings;
 mod socket;
 mod text;
+mod version;
 
 pub use body::Body;
 pub use hub::Hub;

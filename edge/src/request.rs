@@ -71,6 +71,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directives::Until;
 
     #[test]
     fn paths_become_requests() {
@@ -88,7 +89,7 @@ mod tests {
                 Request::Media {
                     channel: main.clone(),
                     rendition: video.clone(),
-                    directives: Ok(Directives::Segment(7)),
+                    directives: Ok(Directives { until: Until::Segment(7), skip: None }),
                 },
             ),
             ("/live/main/video/part17-a.m4s", Request::Resource { channel: main, rendition: video, name }),

@@ -5,7 +5,7 @@ use touchline_media::{ChannelName, Kind as MediaKind};
 use touchline_packager::{Name, Resource};
 
 use crate::body::Body;
-use crate::directives::{self, Directives};
+use crate::directives::{self, Directives, Until};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::listing::Listing;
@@ -95,13 +95,14 @@ async fn playlist(
     let channel = hub.channel(channel)?;
     let target_duration = channel.presentation().target_duration;
     // What a URL with directives stands for is there when it is answered, and a player asks for each but once.
-    let lifetime = match directives {
-        Ok(Directives::Segment(_) | Directives::Part(..)) => Lifetime::Seconds(6 * u64::from(target_duration)),
-        Ok(Directives::None) | Err(_) => changing(target_duration),
+    let lifetime = match directives.as_ref().map(|directives| directives.until) {
+        Ok(Until::Segment(_) | Until::Part(..)) => Lifetime::Seconds(6 * u64::from(target_duration)),
+        Ok(Until::Now) | Err(_) => changing(target_duration),
     };
+    let skip = directives.as_ref().ok().and_then(|directives| directives.skip);
     let (id, _) = channel.find(rendition)?;
-    let text = channel.playlist(id, directives).await?;
-    Ok(response::text(&text, response::PLAYLIST, lifetime, wishes.gzip))
+    let version = channel.playlist(id, directives).await?;
+    Ok(response::text(version.text(skip), response::PLAYLIST, lifetime, wishes.gzip))
 }
 
 /// Half a target duration, in whole seconds: RFC 8216bis appendix B.1 for a playlist that was not asked for by directives.

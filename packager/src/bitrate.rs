@@ -22,12 +22,15 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn part(&mut self, part: &Part) {
+        if part.is_gap() {
+            return;
+        }
         self.bits += part.data.len() as u64 * 8;
         self.span += part.duration.to_duration();
     }
 
     pub(crate) fn segment(&mut self, segment: &Segment, target_duration: u32) {
-        let duration = segment.duration();
+        let duration = segment.duration().to_duration();
         // 4.1: a peak is that of segments that last 0.5 to 1.5 target durations together.
         if duration * 2 >= Duration::from_secs(target_duration.into()) {
             self.peak = self.peak.max(rate(segment.bits(), duration).unwrap_or(0));

@@ -20,8 +20,9 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
     let mut shown = Vec::with_capacity(windows.len());
     for id in presentation.ids() {
         let window = windows.iter().find(|window| window.rendition() == id)?;
-        shown.push(Shown { rendition: presentation.rendition(id)?, window, rates: window.rates()? });
+        shown.push(Shown { rendition: presentation.rendition(id)?, window, rates: rates(window)? });
     }
+    shown.iter().find(|shown| shown.rates.peak > 0)?;
     let (video, audio): (Vec<&Shown<'_>>, Vec<&Shown<'_>>) =
         shown.iter().partition(|shown| shown.rendition.kind() == Kind::Video);
     let playlist = MasterPlaylist {
@@ -43,6 +44,12 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
     let mut text = Vec::new();
     playlist.write_to(&mut text).ok()?;
     String::from_utf8(text).ok()
+}
+
+/// The bitrates of a rendition; none at all while it is nothing but a gap, and `None` before that can be told.
+fn rates(window: &Window) -> Option<Rates> {
+    let after_the_first = window.last_segment().is_some_and(|msn| msn > window.presentation().first_msn);
+    window.rates().or_else(|| after_the_first.then_some(Rates { peak: 0, average: 0 }))
 }
 
 /// A rendition with what has been seen of it.

@@ -37,6 +37,13 @@ impl Presentation {
         (0..=u8::MAX).map(RenditionId).take(self.renditions.len())
     }
 
+    /// How far from the end of the newest whole segment a delta update skips: CAN-SKIP-UNTIL, at least six target durations
+    /// (RFC 8216bis 4.4.3.8). `None` where the window is no longer than that.
+    pub fn skip_boundary(&self) -> Option<Duration> {
+        let boundary = Duration::from_secs(6 * u64::from(self.target_duration));
+        (self.window > boundary).then_some(boundary)
+    }
+
     /// Three target durations: how near to the live edge parts are listed, and the least that a playlist holds.
     pub fn three_targets(&self) -> Duration {
         Duration::from_secs(3 * u64::from(self.target_duration))

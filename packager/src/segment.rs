@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use touchline_media::MediaTime;
 
+use crate::seconds::Seconds;
 use crate::{Part, SegmentStart};
 
 /// A Media Segment as a [`crate::Window`] holds it: whole, or still growing.
@@ -11,44 +11,56 @@ use crate::{Part, SegmentStart};
 pub(crate) struct Segment {
     pub(crate) msn: u64,
     pub(crate) start: SegmentStart,
-    /// At least one.
+    /// Whether the segment before has another init section, so that EXT-X-MAP stands before this one.
+    pub(crate) maps: bool,
+    /// Whether it is missing (RFC 8216bis 4.4.4.7).
+    pub(crate) gap: bool,
+    /// The running number of its first part.
+    pub(crate) first_part: u64,
+    /// At least one, until they are let go.
     pub(crate) parts: Vec<Part>,
-    /// Once it is whole: how long it lasts and what it consists of.
+    /// Once it is whole: what it consists of.
     pub(crate) whole: Option<Whole>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Whole {
-    pub(crate) duration: MediaTime,
-    pub(crate) chunks: Arc<[Bytes]>,
+    /// EXTINF.
+    pub(crate) duration: Seconds,
+    pub(crate) body: Body,
+}
+
+/// The bytes of a whole segment.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    /// Those of its parts, in order.
+    Here(Arc<[Bytes]>),
+    /// So many, kept elsewhere.
+    Elsewhere { len: u64 },
 }
 
 impl Segment {
-    pub(crate) fn new(start: SegmentStart, first: Part) -> Self {
-        Self { msn: first.msn, start, parts: vec![first], whole: None }
+    pub(crate) fn new(start: SegmentStart, maps: bool, first: Part) -> Self {
+        let gap = first.is_gap();
+        Self { msn: first.msn, start, maps, gap, first_part: first.number, parts: vec![first], whole: None }
     }
 
     pub(crate) fn complete(&mut self, duration: MediaTime) {
         let chunks = self.parts.iter().map(|part| part.data.clone()).collect();
-        self.whole = Some(Whole { duration, chunks });
-    }
-
-    /// The running number of its first part.
-    pub(crate) fn first_part(&self) -> u64 {
-        self.parts.first().map_or(u64::MAX, |part| part.number)
+        self.whole = Some(Whole { duration: duration.into(), body: Body::Here(chunks) });
     }
 
     /// The part with this running number.
     pub(crate) fn part(&self, number: u64) -> Option<&Part> {
-        let index = usize::try_from(number.checked_sub(self.first_part())?).ok()?;
+        let index = usize::try_from(number.checked_sub(self.first_part)?).ok()?;
         self.parts.get(index)
     }
 
     /// How much of it there is.
-    pub(crate) fn duration(&self) -> Duration {
+    pub(crate) fn duration(&self) -> Seconds {
         match &self.whole {
-            Some(whole) => whole.duration.to_duration(),
-            None => self.parts.iter().map(|part| part.duration.to_duration()).sum(),
+            Some(whole) => whole.duration,
+            None => self.parts.iter().map(|part| Seconds::from(part.duration)).sum(),
         }
     }
 

@@ -5,31 +5,40 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::bitrate::{Meter, Rates};
-use crate::segment::Segment;
-use crate::{Coding, Event, Init, Item, MediaPlaylist, Name, Part, Presentation, RenditionId, SegmentEnd};
+use crate::history::History;
+use crate::playlist::{Listed, near};
+use crate::seconds::Seconds;
+use crate::segment::{Body, Segment};
+use crate::{Coding, Event, Init, Item, MediaPlaylist, Name, Part, Presentation, RenditionId, Report, SegmentEnd};
 
 /// One rendition as a viewer sees it: what is listed, and what can be fetched.
 ///
-/// Rebuilt from events alone, so that every node that gets the same events serves the same bytes.
+/// Rebuilt from events alone, so that every node that gets the same events serves the same bytes. What an event costs does
+/// not depend on how long the window is.
 #[derive(Debug, Clone)]
 pub struct Window {
     presentation: Arc<Presentation>,
     rendition: RenditionId,
     /// Those that a retained segment needs, and the newest.
     inits: VecDeque<Init>,
-    /// Whole segments, oldest first; the first [`Window::unlisted`] have left the playlist and can still be fetched.
+    /// Whole segments, oldest first: `unlisted` that have left the playlist and can still be fetched, then those of
+    /// `history`, then those that every playlist has in full.
     segments: VecDeque<Retained>,
     unlisted: usize,
+    history: History,
     /// The segment that is growing.
     open: Option<Arc<Segment>>,
-    listed: Duration,
+    listed: Seconds,
     /// The duration of the longest playlist so far.
-    longest: Duration,
+    longest: Seconds,
     media_sequence: u64,
     discontinuity_sequence: u64,
     last_part: Option<(u64, u32)>,
     next_part: u64,
-    independent: bool,
+    /// How many retained segments begin with anything but a sync sample.
+    dependent: usize,
+    /// Segments before this Media Sequence Number have been handed out by [`Window::offload`].
+    offloaded: u64,
     ended: bool,
     meter: Meter,
 }
@@ -39,6 +48,8 @@ struct Retained {
     segment: Arc<Segment>,
     /// Once it is whole: when it entered the playlist, at the latest.
     appeared: Option<Instant>,
+    /// Once its parts have left the playlist: until when they can be fetched.
+    parts_until: Option<Instant>,
     /// Once it has left the playlist: until when it can be fetched.
     until: Option<Instant>,
 }
@@ -48,6 +59,13 @@ struct Retained {
 pub enum Found {
     /// Here it is.
     Ready(Resource),
+    /// A segment of so many bytes that has been handed out by [`Window::offload`].
+    Offloaded {
+        /// Its Media Sequence Number.
+        msn: u64,
+        /// Its size in bytes.
+        len: u64,
+    },
     /// The part that comes next: to be held until it exists (RFC 8216bis 6.2.6).
     Next,
     /// Neither there nor announced.
@@ -61,6 +79,15 @@ pub enum Resource {
     Whole(Bytes),
     /// A segment, as its parts in order.
     Chunks(Arc<[Bytes]>),
+}
+
+/// A segment to be kept elsewhere.
+#[derive(Debug, Clone)]
+pub struct Offload {
+    /// Its Media Sequence Number.
+    pub msn: u64,
+    /// Its parts in order.
+    pub chunks: Arc<[Bytes]>,
 }
 
 impl Resource {
@@ -88,13 +115,15 @@ impl Window {
             inits: VecDeque::new(),
             segments: VecDeque::new(),
             unlisted: 0,
+            history: History::default(),
             open: None,
-            listed: Duration::ZERO,
-            longest: Duration::ZERO,
+            listed: Seconds::default(),
+            longest: Seconds::default(),
             discontinuity_sequence: 0,
             last_part: None,
             next_part: 0,
-            independent: true,
+            dependent: 0,
+            offloaded: 0,
             ended: false,
             meter: Meter::default(),
         }
@@ -107,27 +136,33 @@ impl Window {
                 self.inits.push_back(init.clone());
                 false
             }
-            Event::Part(part) if part.rendition == self.rendition => {
-                self.append(part);
-                true
-            }
+            Event::Part(part) if part.rendition == self.rendition => self.append(part),
             Event::SegmentEnd(end) if end.rendition == self.rendition => self.complete(*end),
             Event::Ended => !std::mem::replace(&mut self.ended, true),
             _ => false,
         }
     }
 
-    /// The playlist as it is now.
-    pub fn playlist(&self) -> MediaPlaylist {
-        let whole = self.segments.iter().skip(self.unlisted).map(|retained| &retained.segment);
+    /// The playlist as it is now, with the `reports` of other renditions; one of its own is left out.
+    pub fn playlist(&self, reports: &[Report]) -> MediaPlaylist {
+        let recent = self.segments.iter().skip(self.unlisted + self.history.len()).map(|retained| &retained.segment);
+        let first = self.segments.get(self.unlisted).map(|retained| &retained.segment).or(self.open.as_ref());
         MediaPlaylist {
             presentation: Arc::clone(&self.presentation),
             media_sequence: self.media_sequence,
             discontinuity_sequence: self.discontinuity_sequence,
-            segments: whole.chain(&self.open).cloned().collect(),
+            map: first.filter(|first| !first.maps).map(|first| first.start.init),
+            history: self.history.clone(),
+            recent: recent.chain(&self.open).cloned().collect(),
             next_part: self.next_part,
+            reports: reports.iter().filter(|report| report.rendition != self.rendition).copied().collect(),
             ended: self.ended,
         }
+    }
+
+    /// What the playlists of other renditions say of this one; `None` before its first part.
+    pub fn report(&self) -> Option<Report> {
+        self.last_part.map(|(msn, part)| Report { rendition: self.rendition, msn, part })
     }
 
     /// The Media Sequence Number and the index of the newest part.
@@ -150,15 +185,42 @@ impl Window {
         if name.epoch != self.presentation.epoch {
             return Found::Missing;
         }
-        if name.item == Item::Part(self.next_part) && !self.ended {
-            return Found::Next;
-        }
-        match name.item {
-            Item::Init(number) => self.init(number).map(|init| Resource::Whole(init.data.clone())),
+        let found = match name.item {
+            Item::Init(number) => self.init(number).map(|init| Found::Ready(Resource::Whole(init.data.clone()))),
             Item::Segment(msn) => self.segment(msn),
-            Item::Part(number) => self.part(number).map(|part| Resource::Whole(part.data.clone())),
+            Item::Part(number) if number == self.next_part && !self.ended => Some(Found::Next),
+            Item::Part(number) => self.part(number).map(|part| Found::Ready(Resource::Whole(part.data.clone()))),
+        };
+        found.unwrap_or(Found::Missing)
+    }
+
+    /// Whole segments that are to be kept elsewhere, because they end further than `distance` from the end of the newest:
+    /// each is handed out once. [`Window::offloaded`] says that it is there.
+    pub fn offload(&mut self, distance: Duration) -> Vec<Offload> {
+        let near = near(self.segments.iter().map(|retained| &retained.segment), distance);
+        let far = self.segments.len() - near;
+        let fresh = self.segments.partition_point(|retained| retained.segment.msn < self.offloaded);
+        let chosen = self.segments.range(fresh.min(far)..far).map(|retained| &retained.segment);
+        let offloads: Vec<Offload> = chosen.filter_map(|segment| offload(segment)).collect();
+        self.offloaded = self.segments.get(far).map_or(self.offloaded, |first| first.segment.msn.max(self.offloaded));
+        offloads
+    }
+
+    /// The segment is kept elsewhere from now on.
+    pub fn offloaded(&mut self, msn: u64) {
+        let Some(index) = self.index(msn) else { return };
+        let retained = self.segments.get_mut(index);
+        let whole = retained.and_then(|retained| Arc::make_mut(&mut retained.segment).whole.as_mut());
+        if let Some(whole) = whole
+            && let Body::Here(chunks) = &whole.body
+        {
+            whole.body = Body::Elsewhere { len: chunks.iter().map(|chunk| chunk.len() as u64).sum() };
         }
-        .map_or(Found::Missing, Found::Ready)
+    }
+
+    /// The Media Sequence Number of the oldest segment that can be fetched, or that will be.
+    pub fn oldest(&self) -> u64 {
+        self.segments.front().map_or(self.media_sequence, |retained| retained.segment.msn)
     }
 
     /// The presentation it belongs to.
@@ -171,7 +233,7 @@ impl Window {
         self.rendition
     }
 
-    /// The bitrates measured so far; `None` before the first part.
+    /// The bitrates measured so far; `None` before the first part that is not a gap.
     pub fn rates(&self) -> Option<Rates> {
         self.meter.rates()
     }
@@ -181,25 +243,27 @@ impl Window {
         self.inits.iter().rev().map(|init| &init.coding)
     }
 
-    /// Whether every segment so far begins with a sync sample (RFC 8216bis 4.4.2.1).
+    /// Whether every segment that can be fetched begins with a sync sample (RFC 8216bis 4.4.2.1).
     pub fn independent_segments(&self) -> bool {
-        self.independent
+        self.dependent == 0
     }
 
-    fn append(&mut self, part: &Part) {
+    fn append(&mut self, part: &Part) -> bool {
         match (&mut self.open, part.segment_start) {
             (Some(open), None) => Arc::make_mut(open).parts.push(part.clone()),
-            (open, Some(start)) => {
-                self.independent &= start.independent;
-                *open = Some(Arc::new(Segment::new(start, part.clone())));
+            (None, Some(start)) => {
+                self.dependent += usize::from(!start.independent);
+                let before = self.segments.back().map(|retained| retained.segment.start.init);
+                self.open = Some(Arc::new(Segment::new(start, before != Some(start.init), part.clone())));
             }
-            // A part of a segment whose beginning this window has not seen.
-            (None, None) => return,
+            // A part of a segment whose beginning or end this window has not seen.
+            (None, None) | (Some(_), Some(_)) => return false,
         }
         self.meter.part(part);
         self.last_part = Some((part.msn, part.index));
         self.next_part = part.number + 1;
         self.evict(part.received);
+        true
     }
 
     fn complete(&mut self, end: SegmentEnd) -> bool {
@@ -208,15 +272,34 @@ impl Window {
         self.meter.segment(&segment, self.presentation.target_duration);
         self.listed += segment.duration();
         self.longest = self.longest.max(self.listed);
-        self.segments.push_back(Retained { segment, appeared: None, until: None });
+        self.segments.push_back(Retained { segment, appeared: None, parts_until: None, until: None });
+        self.age();
         self.slide();
         true
+    }
+
+    /// Turns segments into text once they are beyond the Skip Boundary.
+    ///
+    /// RFC 8216bis 6.2.5.1: that is counted from the end of the newest whole segment, and what begins beyond it but ends
+    /// within it is not skipped.
+    fn age(&mut self) {
+        let Some(boundary) = self.presentation.skip_boundary().map(Seconds::from) else { return };
+        let recent = self.segments.range(self.unlisted + self.history.len()..);
+        let mut beyond = recent.map(|retained| retained.segment.duration()).sum::<Seconds>();
+        while let Some(retained) = self.segments.get(self.unlisted + self.history.len()) {
+            beyond -= retained.segment.duration();
+            if beyond < boundary {
+                break;
+            }
+            let (segment, epoch) = (&*retained.segment, self.presentation.epoch);
+            self.history.push(Listed { segment, epoch, parts: false });
+        }
     }
 
     /// Takes segments off the front of the playlist, as long as what remains covers the window.
     fn slide(&mut self) {
         // RFC 8216bis 6.2.2: at least three target durations of whole segments stay.
-        let keep = self.presentation.window.max(self.presentation.three_targets());
+        let keep = Seconds::from(self.presentation.window.max(self.presentation.three_targets()));
         while let Some(front) = self.segments.get(self.unlisted) {
             let duration = front.segment.duration();
             if self.listed < keep + duration {
@@ -227,6 +310,7 @@ impl Window {
             // 6.2.2: counted when the tag leaves, so that the number of every segment stays.
             self.discontinuity_sequence += u64::from(front.segment.start.discontinuity);
             self.unlisted += 1;
+            self.history.pop();
         }
     }
 
@@ -236,37 +320,69 @@ impl Window {
         for whole in self.segments.iter_mut().rev().take_while(|whole| whole.appeared.is_none()) {
             whole.appeared = Some(now);
         }
+        self.let_parts_go(now);
         for left in self.segments.range_mut(..self.unlisted).rev().take_while(|left| left.until.is_none()) {
-            // 6.2.2: a segment can be fetched for its own duration and that of the longest playlist from when it
-            // appeared; a part for three target durations from when it left.
-            let segment_until = left.appeared.unwrap_or(now) + left.segment.duration() + self.longest;
-            left.until = Some(segment_until.max(now + self.presentation.three_targets()));
+            // 6.2.2: a segment can be fetched for its own duration and that of the longest playlist from when it appeared.
+            let retained = left.segment.duration() + self.longest;
+            left.until = Some(left.appeared.unwrap_or(now) + retained.to_duration());
         }
-        let over = |front: &Retained| front.until.is_some_and(|until| until <= now);
-        while self.segments.pop_front_if(|front| over(front)).is_some() {
+        let over = |front: &Retained| {
+            let parts_over = front.parts_until.is_some_and(|until| until <= now);
+            parts_over && front.until.is_some_and(|until| until <= now)
+        };
+        while let Some(front) = self.segments.pop_front_if(|front| over(front)) {
             self.unlisted -= 1;
+            self.dependent -= usize::from(!front.segment.start.independent);
         }
         let oldest = self.segments.front().map(|retained| &retained.segment).or(self.open.as_ref());
         let needed = oldest.map_or(0, |segment| segment.start.init);
         while self.inits.pop_front_if(|init| init.number < needed).is_some() {}
     }
 
+    /// RFC 8216bis 6.2.2: a part can be fetched for three target durations from when its tag left the playlist.
+    fn let_parts_go(&mut self, now: Instant) {
+        let three_targets = self.presentation.three_targets();
+        let listed = self.segments.iter().map(|retained| &retained.segment).chain(&self.open);
+        let far = (self.segments.len() + usize::from(self.open.is_some())) - near(listed, three_targets);
+        let far = self.segments.range_mut(..far.min(self.segments.len()));
+        for retained in far.rev().take_while(|retained| !retained.segment.parts.is_empty()) {
+            if *retained.parts_until.get_or_insert(now + three_targets) <= now {
+                Arc::make_mut(&mut retained.segment).parts = Vec::new();
+            }
+        }
+    }
+
     fn init(&self, number: u32) -> Option<&Init> {
         self.inits.iter().find(|init| init.number == number)
     }
 
-    fn segment(&self, msn: u64) -> Option<Resource> {
-        let first = self.segments.front()?.segment.msn;
-        let index = usize::try_from(msn.checked_sub(first)?).ok()?;
-        let whole = self.segments.get(index)?.segment.whole.as_ref()?;
-        Some(Resource::Chunks(Arc::clone(&whole.chunks)))
+    /// Where a whole segment is among those retained.
+    fn index(&self, msn: u64) -> Option<usize> {
+        self.segments.binary_search_by_key(&msn, |retained| retained.segment.msn).ok()
+    }
+
+    fn segment(&self, msn: u64) -> Option<Found> {
+        let segment = &self.segments.get(self.index(msn)?)?.segment;
+        match &segment.whole.as_ref().filter(|_| !segment.gap)?.body {
+            Body::Here(chunks) => Some(Found::Ready(Resource::Chunks(Arc::clone(chunks)))),
+            Body::Elsewhere { len } => Some(Found::Offloaded { msn, len: *len }),
+        }
     }
 
     fn part(&self, number: u64) -> Option<&Part> {
-        if let Some(part) = self.open.as_ref().and_then(|open| open.part(number)) {
-            return Some(part);
-        }
-        let after = self.segments.partition_point(|retained| retained.segment.first_part() <= number);
-        self.segments.get(after.checked_sub(1)?)?.segment.part(number)
+        let growing = self.open.as_ref().and_then(|open| open.part(number));
+        let found = growing.or_else(|| {
+            let after = self.segments.partition_point(|retained| retained.segment.first_part <= number);
+            self.segments.get(after.checked_sub(1)?)?.segment.part(number)
+        });
+        found.filter(|part| !part.is_gap())
+    }
+}
+
+/// What is to be kept of a segment elsewhere: nothing of a gap.
+fn offload(segment: &Segment) -> Option<Offload> {
+    match &segment.whole.as_ref().filter(|_| !segment.gap)?.body {
+        Body::Here(chunks) => Some(Offload { msn: segment.msn, chunks: Arc::clone(chunks) }),
+        Body::Elsewhere { .. } => None,
     }
 }

@@ -29,8 +29,8 @@ async fn the_hinted_part_is_held_until_it_exists_also_where_it_begins_a_segment(
 async fn the_uri_that_the_playlist_hints_at_is_the_one_that_is_held() {
     let stage = Stage::live();
     let playlist = stage.get("/live/main/video/index.m3u8").await.text();
-    let hinted =
-        playlist.rsplit_once("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"").unwrap().1.trim_end().trim_end_matches('"');
+    let hint = playlist.rsplit_once("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"").unwrap().1;
+    let hinted = hint.split_once('"').unwrap().0;
     assert!(held(pin!(stage.get(&format!("/live/main/video/{hinted}")))).await);
 }
 

@@ -4,6 +4,7 @@
 mod blocking;
 mod channels;
 mod crowd;
+mod forms;
 mod hints;
 mod hostile;
 mod responses;

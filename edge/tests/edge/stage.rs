@@ -65,6 +65,17 @@ impl Stage {
         stage
     }
 
+    /// Nine segments of two seconds are complete, and the tenth has two parts.
+    pub(crate) fn long() -> Self {
+        let mut stage = Self::empty();
+        for _ in 0..9 {
+            stage.parts(10);
+            stage.end_segment();
+        }
+        stage.parts(2);
+        stage
+    }
+
     pub(crate) fn parts(&mut self, count: u32) {
         for _ in 0..count {
             self.part();
@@ -78,6 +89,12 @@ impl Stage {
         self.writer().apply(&events.concat());
         self.index += 1;
         self.number += 1;
+    }
+
+    /// The next part of the video alone.
+    pub(crate) fn video_part(&mut self) {
+        let events = self.next(VIDEO, 18_000, Timescale::NINETY_KHZ);
+        self.writer().apply(&events);
     }
 
     pub(crate) fn end_segment(&mut self) {
@@ -173,7 +190,7 @@ pub(crate) fn presentation() -> Arc<Presentation> {
         first_msn: FIRST_MSN,
         target_duration: TARGET_DURATION,
         part_target: PART,
-        window: Duration::from_secs(12),
+        window: Duration::from_secs(30),
         renditions: vec![rendition("video", "avc1.64001f", video), rendition("audio", "mp4a.40.2", audio)],
     })
 }

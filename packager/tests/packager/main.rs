@@ -12,6 +12,7 @@
 
 mod boxes;
 mod check;
+mod deltas;
 mod part_target;
 mod playlists;
 mod properties;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A media playlist taken apart.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Version<'a> {
     /// What must never change.
     fixed: Vec<&'a str>,
@@ -12,6 +12,7 @@ struct Version<'a> {
     /// By Media Sequence Number.
     segments: BTreeMap<u64, Listed<'a>>,
     hint: Option<&'a str>,
+    reports: Vec<&'a str>,
     ended: bool,
 }
 
@@ -20,26 +21,42 @@ struct Listed<'a> {
     /// Its Discontinuity Sequence Number, its init section and its EXT-X-PROGRAM-DATE-TIME.
     said: (u64, &'a str, &'a str),
     parts: Vec<&'a str>,
+    gap: bool,
     /// EXTINF and URI.
     whole: Option<(&'a str, &'a str)>,
 }
 
 fn parse(text: &str) -> Version<'_> {
+    update(&Version::default(), text)
+}
+
+/// What a player that has `old` makes of a playlist or of an update of it (RFC 8216bis 6.3.7).
+fn update<'a>(old: &Version<'a>, text: &'a str) -> Version<'a> {
     let mut version = Version::default();
     let (mut discontinuities, mut map, mut extinf) = (0, "", "");
     let mut segment = Listed::default();
     for line in text.lines() {
-        let number = || line.split_once(':').unwrap().1.parse::<u64>().unwrap();
-        match line.split_once(':').unwrap_or((line, "")).0 {
+        let number = || line.split_once([':', '=']).unwrap().1.split(',').next().unwrap().parse::<u64>().unwrap();
+        match line.split_once([':', '=']).unwrap_or((line, "")).0 {
             "#EXT-X-MEDIA-SEQUENCE" => version.media_sequence = number(),
             "#EXT-X-DISCONTINUITY-SEQUENCE" => version.discontinuity_sequence = number(),
+            "#EXT-X-SKIP" => {
+                for msn in version.media_sequence..version.media_sequence + skipped(line) {
+                    let known = Listed { parts: Vec::new(), ..old.segments[&msn].clone() };
+                    (discontinuities, map) = (known.said.0 - version.discontinuity_sequence, known.said.1);
+                    version.segments.insert(msn, known);
+                }
+            }
             "#EXT-X-DISCONTINUITY" => discontinuities += 1,
             "#EXT-X-MAP" => map = line,
             "#EXT-X-PROGRAM-DATE-TIME" => segment.said = (version.discontinuity_sequence + discontinuities, map, line),
             "#EXT-X-PART" => segment.parts.push(line),
+            "#EXT-X-GAP" => segment.gap = true,
             "#EXTINF" => extinf = line,
             "#EXT-X-PRELOAD-HINT" => version.hint = Some(line),
+            "#EXT-X-RENDITION-REPORT" => version.reports.push(line),
             "#EXT-X-ENDLIST" => version.ended = true,
+            "#EXT-X-VERSION" => {}
             tag if tag.starts_with('#') => version.fixed.push(line),
             _ => {
                 segment.whole = Some((extinf, line));
@@ -53,6 +70,32 @@ fn parse(text: &str) -> Version<'_> {
         version.segments.insert(version.media_sequence + version.segments.len() as u64, segment);
     }
     version
+}
+
+fn skipped(line: &str) -> u64 {
+    line.split_once("SKIPPED-SEGMENTS=").unwrap().1.split(',').next().unwrap().parse().unwrap()
+}
+
+/// Checks that who has `before` and gets `delta` knows exactly what `full` says, and that no more is skipped than may be:
+/// RFC 8216bis 6.2.5.1. Tells how much is skipped.
+pub(crate) fn rebuilds(before: &str, delta: &str, full: &str) -> u64 {
+    let context = || format!("--- before\n{before}--- delta\n{delta}--- full\n{full}");
+    let (known, full) = (parse(before), parse(full));
+    assert_eq!(update(&known, delta), full, "{}", context());
+    let skipped = delta.lines().find(|line| line.starts_with("#EXT-X-SKIP")).map_or(0, skipped);
+    let control = full.fixed.iter().find_map(|line| line.split_once("CAN-SKIP-UNTIL=")).unwrap().1;
+    let until: f64 = control.split(',').next().unwrap().parse().unwrap();
+    let whole: Vec<f64> = full.segments.values().filter_map(seconds).collect();
+    let from_end = |index: usize| whole.iter().skip(index).sum::<f64>();
+    let boundary = usize::try_from(skipped).unwrap();
+    assert!(from_end(boundary) >= until - 1e-6 || skipped == 0, "6.2.5.1: one too many\n{}", context());
+    assert!(from_end(boundary + 1) < until + 1e-6, "6.2.5.1: one too few\n{}", context());
+    skipped
+}
+
+/// EXTINF.
+fn seconds(listed: &Listed<'_>) -> Option<f64> {
+    listed.whole.map(|(extinf, _)| extinf[8..extinf.len() - 1].parse().unwrap())
 }
 
 /// Checks that `after` follows from `before` by appending, by removing from the front and by ending alone.
@@ -75,9 +118,7 @@ pub(crate) fn allowed(before: &str, after: &str) {
         assert!(dropped || new.parts.starts_with(&old.parts), "{}", context());
     }
     if after.media_sequence > before.media_sequence {
-        let seconds =
-            |listed: &Listed<'_>| listed.whole.map_or(0.0, |(extinf, _)| extinf[8..extinf.len() - 1].parse().unwrap());
-        let whole: f64 = after.segments.values().map(seconds).sum();
+        let whole: f64 = after.segments.values().filter_map(seconds).sum();
         let target: f64 =
             after.fixed.iter().find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:")).unwrap().parse().unwrap();
         assert!(whole >= 3.0 * target - 0.001, "6.2.2: three target durations stay\n{}", context());

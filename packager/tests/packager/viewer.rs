@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use touchline_packager::{Event, Found, Name, Notice, Part, Presentation, Resource, SegmentEnd, Window, multivariant};
+use touchline_packager::{
+    Event, Found, Name, Notice, Part, Presentation, Report, Resource, SegmentEnd, Skip, Window, multivariant,
+};
 
 /// Windows of every rendition, fed with events.
 #[derive(Debug, Clone)]
@@ -43,8 +45,19 @@ impl Viewer {
         &self.windows[usize::from(id.0)]
     }
 
+    /// How far all renditions are.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        self.windows.iter().filter_map(Window::report).collect()
+    }
+
+    /// The update for who has an older playlist; the whole one where nothing is skipped.
+    pub(crate) fn delta(&self, name: &str, skip: Skip) -> String {
+        let playlist = self.window(name).playlist(&self.reports());
+        playlist.delta(skip).map_or_else(|| playlist.to_string(), |delta| delta.to_string())
+    }
+
     pub(crate) fn playlist(&self, name: &str) -> String {
-        self.window(name).playlist().to_string()
+        self.window(name).playlist(&self.reports()).to_string()
     }
 
     pub(crate) fn multivariant(&self) -> Option<String> {
@@ -57,7 +70,7 @@ impl Viewer {
         match self.window(rendition).find(name) {
             Found::Ready(Resource::Whole(data)) => Some(data.to_vec()),
             Found::Ready(Resource::Chunks(chunks)) => Some(chunks.concat()),
-            Found::Next | Found::Missing => None,
+            Found::Next | Found::Missing | Found::Offloaded { .. } => None,
         }
     }
 }
