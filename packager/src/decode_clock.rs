@@ -22,6 +22,11 @@ impl DecodeClock {
         self.end
     }
 
+    /// Nothing is there for so many ticks.
+    pub(crate) fn skip(&mut self, ticks: i64) {
+        self.end += ticks;
+    }
+
     /// The decode time and the duration of a sample that truly ends at `true_end`, where `room` (> 0) is left.
     pub(crate) fn place(&mut self, true_end: i64, room: i64) -> (i64, i64) {
         let start = self.end;

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
 
@@ -38,11 +38,17 @@ pub(crate) struct Timeline {
     pub(crate) origin: MediaTime,
     /// ...and the instant of the presentation that it is.
     pub(crate) base: MediaTime,
-    /// The PTS, in the feed, that the stretch begins with.
+    /// The PTS, in the feed, that the stretch begins with...
     pub(crate) first_pts: MediaTime,
-    /// The wall clock at that PTS, as Unix time.
-    pub(crate) unix: Duration,
+    /// ...and the wall clock at it, as Unix time in whole milliseconds.
+    pub(crate) unix_millis: u64,
     pub(crate) discontinuity: bool,
+}
+
+impl Timeline {
+    fn anchor(&self) -> Anchor {
+        Anchor { pts: self.first_pts - self.origin + self.base, millis: self.unix_millis }
+    }
 }
 
 /// A stretch in progress.
@@ -94,7 +100,7 @@ impl Lane {
             filling,
             init: self.init_number(input, out),
             discontinuity: timeline.discontinuity,
-            anchor: Anchor { pts: MediaTime::new(first_pts, timescale), unix: timeline.unix },
+            anchor: timeline.anchor(),
         };
         self.run = Some(Run {
             stretch,
@@ -112,7 +118,9 @@ impl Lane {
     pub(crate) fn push(&mut self, sample: Sample, out: &mut Vec<Event>) -> Option<Boundary> {
         let run = self.run.as_mut()?;
         let next = run.timed(sample, self.counters.kind)?;
-        let segmenter = run.segmenter.get_or_insert_with(|| Segmenter::new(self.counters, run.stretch, &next));
+        let segmenter = run
+            .segmenter
+            .get_or_insert_with(|| open(self.counters, run.stretch, next.dts, next.pts - next.dts, next.received, out));
         if let Some(held) = run.held.take() {
             run.last_duration = next.dts - held.dts;
             segmenter.place(held, next.dts, out);
@@ -197,4 +205,26 @@ impl Run {
             received: sample.received,
         })
     }
+}
+
+/// The segmenter of a stretch that begins at `start`.
+///
+/// Ahead of the first sample of all lies a gap segment of one part: hls.js takes a playlist without a whole segment for
+/// an empty one, and so would play only from the second segment on.
+fn open(
+    counters: Counters,
+    stretch: Stretch,
+    start: i64,
+    delay: i64,
+    received: Instant,
+    out: &mut Vec<Event>,
+) -> Segmenter {
+    if counters.part > 0 {
+        return Segmenter::new(counters, stretch, start, delay);
+    }
+    let opening_gap = stretch.filling.target;
+    let mut segmenter = Segmenter::new(counters, stretch, start - opening_gap, delay);
+    segmenter.place_gap(opening_gap, received, out);
+    segmenter.close_segment(out);
+    segmenter
 }

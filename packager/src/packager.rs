@@ -140,7 +140,7 @@ impl Packager {
             origin: first.dts.min(first.pts - lead_in),
             base: opened.base(first.received),
             first_pts: first.pts,
-            unix,
+            unix_millis: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
             discontinuity,
         };
         for (lane, input) in opened.lanes.iter_mut().zip(&self.inputs) {
@@ -246,7 +246,9 @@ impl Opened {
     /// Where a stretch goes on whose first sample was received at `now`: by the wall clock, but not before the end of
     /// what there is.
     fn base(&self, now: Instant) -> MediaTime {
-        let since = MediaTime::from_duration(now.saturating_duration_since(self.at), Timescale::NINETY_KHZ);
+        // The opening gap lies before the first sample, and no decode time is negative.
+        let since = self.presentation.part_target + now.saturating_duration_since(self.at);
+        let since = MediaTime::from_duration(since, Timescale::NINETY_KHZ);
         self.lanes.iter().map(Lane::end).fold(since, MediaTime::max)
     }
 }

@@ -45,17 +45,22 @@ pub(crate) struct Stretch {
 /// Presentation time against the wall clock, the same for all renditions (RFC 8216bis 6.2.4).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Anchor {
+    /// An instant of the presentation...
     pub(crate) pts: MediaTime,
-    pub(crate) unix: Duration,
+    /// ...and the Unix time at it, in whole milliseconds.
+    pub(crate) millis: u64,
 }
 
 impl Anchor {
+    /// The Unix time at an instant, rounded down to the millisecond that EXT-X-PROGRAM-DATE-TIME writes.
+    ///
+    /// It depends on the instant alone: whatever begins at the same instant has the same date in every rendition, and
+    /// what lies a whole number of milliseconds later has a date so much later.
     fn unix_at(&self, pts: MediaTime) -> Duration {
-        if pts < self.pts {
-            self.unix.saturating_sub((self.pts - pts).to_duration())
-        } else {
-            self.unix + (pts - self.pts).to_duration()
-        }
+        let (scale, anchor) = (i128::from(pts.timescale().get()), i128::from(self.pts.timescale().get()));
+        let apart = i128::from(pts.ticks()) * anchor - i128::from(self.pts.ticks()) * scale;
+        let millis = i128::from(self.millis) + (apart * 1_000).div_euclid(scale * anchor);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 }
 
@@ -82,13 +87,13 @@ pub(crate) struct Segmenter {
 }
 
 impl Segmenter {
-    /// For a stretch that begins with `first`.
-    pub(crate) fn new(counters: Counters, stretch: Stretch, first: &Timed) -> Self {
+    /// For a stretch whose decode times begin at `start`, and whose presentation times lie `delay` ahead of them there.
+    pub(crate) fn new(counters: Counters, stretch: Stretch, start: i64, delay: i64) -> Self {
         Self {
             counters,
             stretch,
-            clock: DecodeClock::new(first.dts, stretch.filling.least),
-            delay: first.pts - first.dts,
+            clock: DecodeClock::new(start, stretch.filling.least),
+            delay,
             discontinuity: stretch.discontinuity,
             elapsed: 0,
             index: 0,
@@ -103,7 +108,7 @@ impl Segmenter {
     /// Puts a sample that truly ends at `true_end` into the open part, which is closed when that fills it.
     pub(crate) fn place(&mut self, sample: Timed, true_end: i64, out: &mut Vec<Event>) {
         if self.elapsed == 0 {
-            self.start = Some(self.segment_start(&sample));
+            self.start = Some(self.segment_start(self.boundary(&sample), sample.sync));
         }
         let (start, duration) = self.clock.place(true_end, self.stretch.filling.len - self.filled);
         self.elapsed += duration;
@@ -119,6 +124,18 @@ impl Segmenter {
         if self.filled >= self.stretch.filling.full {
             self.close_part(out);
         }
+    }
+
+    /// Puts a part of `duration` ticks without media into the open segment, which holds no media.
+    pub(crate) fn place_gap(&mut self, duration: i64, received: Instant, out: &mut Vec<Event>) {
+        if self.elapsed == 0 {
+            self.start = Some(self.segment_start(self.next_pts(), true));
+        }
+        self.clock.skip(duration);
+        self.elapsed += duration;
+        self.filled = duration;
+        self.received = Some(received);
+        self.close_part(out);
     }
 
     /// Closes the open segment, if there is one, with what its last part holds.
@@ -148,7 +165,12 @@ impl Segmenter {
     /// Where a segment would begin that began with `next`: the PTS of a sync sample; for others, whose PTS may lie among
     /// those of the segment before, the decode time as far ahead as at the beginning.
     pub(crate) fn boundary(&self, next: &Timed) -> MediaTime {
-        self.time(if next.sync { next.pts } else { self.clock.end() + self.delay })
+        if next.sync { self.time(next.pts) } else { self.next_pts() }
+    }
+
+    /// The instant that is reached, as a PTS.
+    pub(crate) fn next_pts(&self) -> MediaTime {
+        self.time(self.clock.end() + self.delay)
     }
 
     /// The Media Sequence Number of the open segment, or of the next.
@@ -176,22 +198,18 @@ impl Segmenter {
         self.time(dts.saturating_sub(self.clock.end()).saturating_abs())
     }
 
-    fn segment_start(&self, first: &Timed) -> SegmentStart {
+    fn segment_start(&self, pts: MediaTime, independent: bool) -> SegmentStart {
         SegmentStart {
-            program_date_time: self.stretch.anchor.unix_at(self.boundary(first)),
+            program_date_time: self.stretch.anchor.unix_at(pts),
             discontinuity: self.discontinuity,
-            independent: first.sync,
+            independent,
             init: self.stretch.init,
         }
     }
 
     fn close_part(&mut self, out: &mut Vec<Event>) {
         let Some(received) = self.received.take() else { return };
-        let Counters { rendition, kind, msn, part: number, .. } = self.counters;
-        let decode_time = u64::try_from(self.clock.end() - self.filled).unwrap_or(0);
-        // ISO/IEC 14496-12 8.8.5: counts the fragments from 1; it may wrap.
-        #[expect(clippy::cast_possible_truncation, reason = "meant to wrap")]
-        let sequence = (number as u32).wrapping_add(1);
+        let Counters { rendition, msn, part: number, .. } = self.counters;
         out.push(Event::Part(Part {
             rendition,
             msn,
@@ -199,7 +217,7 @@ impl Segmenter {
             number,
             duration: self.time(self.filled),
             independent: self.independent,
-            data: fragment::encode(sequence, decode_time, kind, &self.samples),
+            data: self.chunk(),
             segment_start: self.start.take(),
             received,
         }));
@@ -208,6 +226,18 @@ impl Segmenter {
         self.samples.clear();
         self.filled = 0;
         self.independent = false;
+    }
+
+    /// What the open part holds; nothing for a gap.
+    fn chunk(&self) -> Bytes {
+        if self.samples.is_empty() {
+            return Bytes::new();
+        }
+        // ISO/IEC 14496-12 8.8.5: counts the fragments from 1; it may wrap.
+        #[expect(clippy::cast_possible_truncation, reason = "meant to wrap")]
+        let sequence = (self.counters.part as u32).wrapping_add(1);
+        let decode_time = u64::try_from(self.clock.end() - self.filled).unwrap_or(0);
+        fragment::encode(sequence, decode_time, self.counters.kind, &self.samples)
     }
 
     fn time(&self, ticks: i64) -> MediaTime {

@@ -37,7 +37,9 @@ pub(crate) struct Filling {
     pub(crate) frame: i64,
     /// Whether the newest sample's duration is known before the next one comes.
     pub(crate) on_grid: bool,
-    /// The longest that a part is.
+    /// PART-TARGET, rounded down: the longest that a part without media is.
+    pub(crate) target: i64,
+    /// The longest that a part with media is.
     pub(crate) len: i64,
     /// What a part has to hold to be closed.
     pub(crate) full: i64,
@@ -53,14 +55,14 @@ impl Filling {
             let frame = MediaTime::from_duration(NOMINAL_FRAME, track.timescale).ticks().max(1);
             // Frames may come as fast as the clock of the source ticks, which is a millisecond in RTMP.
             let least = i64::from(track.timescale.get() / 1_000).max(1);
-            return Self { frame, on_grid: false, len: target, full: enough, least };
+            return Self { frame, on_grid: false, target, len: target, full: enough, least };
         };
         let whole = (target / frame * frame).max(frame.min(target));
         // Pictures are shown at their PTS whatever their decode times, so a part may end in mid-frame where whole frames
         // would not fill it. Sound is heard for as long as it lasts.
         let len = if whole < enough && track.format.kind() == Kind::Video { target } else { whole };
         let full = (len - frame / 2).max(enough).min(len);
-        Self { frame, on_grid: true, len, full, least: (frame / 4).max(1) }
+        Self { frame, on_grid: true, target, len, full, least: (frame / 4).max(1) }
     }
 
     /// Whether parts fill as much of PART-TARGET as they should.
