@@ -52,14 +52,15 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
-    /// The Unix time at an instant, rounded down to the millisecond that EXT-X-PROGRAM-DATE-TIME writes.
+    /// The Unix time at an instant, rounded to the millisecond that EXT-X-PROGRAM-DATE-TIME writes.
     ///
     /// It depends on the instant alone: whatever begins at the same instant has the same date in every rendition, and
     /// what lies a whole number of milliseconds later has a date so much later.
     fn unix_at(&self, pts: MediaTime) -> Duration {
         let (scale, anchor) = (i128::from(pts.timescale().get()), i128::from(self.pts.timescale().get()));
         let apart = i128::from(pts.ticks()) * anchor - i128::from(self.pts.ticks()) * scale;
-        let millis = i128::from(self.millis) + (apart * 1_000).div_euclid(scale * anchor);
+        let unit = scale * anchor;
+        let millis = i128::from(self.millis) + (apart * 2_000 + unit).div_euclid(2 * unit);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 }

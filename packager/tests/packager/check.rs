@@ -6,7 +6,7 @@ use mp4_atom::{Decode, Mdat, Moof, TrunEntry};
 use touchline_media::{Kind, MediaTime, Sample, Timescale};
 use touchline_packager::{Event, Part, Presentation};
 
-use crate::viewer::{Viewer, parts, segment_ends};
+use crate::viewer::{Viewer, all_parts, all_segment_ends};
 
 /// A sample read back from a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) fn samples(part: &Part, kind: Kind) -> Vec<Written> {
 pub(crate) fn consistent(events: &[Event]) {
     let presentation = Viewer::open(events).presentation;
     for (index, rendition) in presentation.renditions.iter().enumerate() {
-        let parts = parts(events, index);
+        let parts = all_parts(events, index);
         numbered(&presentation, &parts);
         contiguous(&parts, rendition.kind());
         within_part_target(&presentation, &parts);
@@ -81,6 +81,12 @@ fn numbered(presentation: &Presentation, parts: &[&Part]) {
 fn contiguous(parts: &[&Part], kind: Kind) {
     let mut end: Option<MediaTime> = None;
     for part in parts {
+        assert!(part.duration.ticks() > 0);
+        if part.is_gap() {
+            assert!(!part.independent && part.segment_start.is_none_or(|start| start.independent));
+            end = end.map(|end| end + part.duration);
+            continue;
+        }
         let written = samples(part, kind);
         let timescale = part.duration.timescale();
         let start = MediaTime::new(written[0].dts, timescale);
@@ -109,13 +115,13 @@ fn within_part_target(presentation: &Presentation, parts: &[&Part]) {
         assert!(duration <= millis, "part {index} lasts {duration} of {target:?}");
         let last_of_segment = parts.get(index + 1).is_none_or(|next| next.index == 0);
         let least = MediaTime::new(millis.ticks() * 85, Timescale::new(100_000).unwrap());
-        assert!(last_of_segment || duration >= least, "part {index} lasts {duration} of {target:?}");
+        assert!(last_of_segment || part.is_gap() || duration >= least, "part {index} lasts {duration} of {target:?}");
     }
 }
 
 /// Parts sum to their segments, whose durations keep to the target duration.
 fn segments_are_their_parts(presentation: &Presentation, events: &[Event], index: usize, parts: &[&Part]) {
-    for (position, end) in segment_ends(events, index).into_iter().enumerate() {
+    for (position, end) in all_segment_ends(events, index).into_iter().enumerate() {
         assert_eq!(end.msn, presentation.first_msn + position as u64);
         let of_segment: Vec<_> = parts.iter().filter(|part| part.msn == end.msn).collect();
         let sum: i64 = of_segment.iter().map(|part| part.duration.ticks()).sum();
@@ -132,11 +138,12 @@ pub(crate) fn complete(events: &[Event], given: &[Vec<Vec<Sample>>]) {
     let presentation = Viewer::open(events).presentation;
     let mut shifts: Vec<Option<MediaTime>> = vec![None; given.len()];
     for (index, rendition) in presentation.renditions.iter().enumerate() {
-        let stretches = by_stretch(&parts(events, index));
+        let stretches = by_stretch(&all_parts(events, index));
         assert_eq!(stretches.len(), given.len(), "stretches of {}", rendition.name);
         for ((parts, given), shift) in stretches.iter().zip(given).zip(&mut shifts) {
             let given = &given[index];
-            let written: Vec<Written> = parts.iter().flat_map(|part| samples(part, rendition.kind())).collect();
+            let media = parts.iter().filter(|part| !part.is_gap());
+            let written: Vec<Written> = media.flat_map(|part| samples(part, rendition.kind())).collect();
             assert_eq!(written.len(), given.len(), "samples in {}", rendition.name);
             for (written, given) in written.iter().zip(given) {
                 assert!(written.data == given.data, "the samples of {} are out of order", rendition.name);

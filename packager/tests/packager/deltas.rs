@@ -25,7 +25,7 @@ fn updates_of_both_kinds() {
 
 #[test]
 fn without_enough_to_skip_there_is_no_update() {
-    let young = Viewer::of(&live(&mut with(window_of(Duration::from_secs(20))), &sources(), 13.9));
+    let young = Viewer::of(&live(&mut with(window_of(Duration::from_secs(20))), &sources(), 11.9));
     assert_eq!(young.delta("video", Skip::Segments), young.playlist("video"));
     let short = Viewer::of(&live(&mut with(window_of(Duration::from_secs(12))), &sources(), 31.0));
     assert_eq!(short.delta("video", Skip::Segments), short.playlist("video"));

@@ -62,7 +62,7 @@ fn at_the_end_there_is_nothing_to_wait_for() {
     events.extend(packager.end());
     let viewer = Viewer::of(&events);
     insta::assert_snapshot!("ended_video", viewer.playlist("video"));
-    let next = format!("part25-{}.m4s", viewer.presentation.epoch);
+    let next = format!("part26-{}.m4s", viewer.presentation.epoch);
     assert!(matches!(viewer.window("video").find(next.parse().unwrap()), Found::Missing));
     assert!(viewer.playlist("audio").ends_with("\n#EXT-X-ENDLIST\n"));
 }
@@ -110,6 +110,7 @@ fn playlists_parse() {
         media
             .segments
             .iter()
+            .skip(1)
             .all(|segment| (segment.duration - 2.0).abs() < 1e-5 && segment.program_date_time.is_some())
     );
     let (_, multivariant) = m3u8_rs::parse_master_playlist(viewer.multivariant().unwrap().as_bytes()).unwrap();

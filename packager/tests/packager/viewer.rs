@@ -1,5 +1,6 @@
 //! What viewers see of a presentation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use touchline_packager::{
@@ -75,8 +76,15 @@ impl Viewer {
     }
 }
 
-/// The parts of the rendition with this index.
+/// The parts of the rendition with this index that have media.
 pub(crate) fn parts(events: &[Event], rendition: usize) -> Vec<&Part> {
+    let mut parts = all_parts(events, rendition);
+    parts.retain(|part| !part.is_gap());
+    parts
+}
+
+/// The parts of the rendition with this index, gaps included.
+pub(crate) fn all_parts(events: &[Event], rendition: usize) -> Vec<&Part> {
     let all = events.iter().filter_map(|event| match event {
         Event::Part(part) => Some(part),
         _ => None,
@@ -84,8 +92,16 @@ pub(crate) fn parts(events: &[Event], rendition: usize) -> Vec<&Part> {
     all.filter(|part| usize::from(part.rendition.0) == rendition).collect()
 }
 
-/// The segments of the rendition with this index.
+/// The segments of the rendition with this index that have media.
 pub(crate) fn segment_ends(events: &[Event], rendition: usize) -> Vec<&SegmentEnd> {
+    let media: BTreeSet<u64> = parts(events, rendition).iter().map(|part| part.msn).collect();
+    let mut ends = all_segment_ends(events, rendition);
+    ends.retain(|end| media.contains(&end.msn));
+    ends
+}
+
+/// The segments of the rendition with this index, gaps included.
+pub(crate) fn all_segment_ends(events: &[Event], rendition: usize) -> Vec<&SegmentEnd> {
     let all = events.iter().filter_map(|event| match event {
         Event::SegmentEnd(end) => Some(end),
         _ => None,
