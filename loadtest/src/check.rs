@@ -4,9 +4,11 @@
 //! every rule of draft-pantos-hls-rfc8216bis-22 that a server can break. It knows nothing of the server but its URL.
 
 pub mod dial;
+mod playlist;
 mod report;
 mod rule;
 pub mod rules;
+mod seconds;
 
 use std::time::Duration;
 
