@@ -47,6 +47,10 @@ Example:
   ffmpeg -re -i match.mp4 -c:v libx264 -g 60 -c:a aac -f flv rtmp://127.0.0.1:1935/live/main
   then open http://127.0.0.1:8080/watch/main
 
+With TLS, as most players want it for anything but this machine:
+  touchline serve --https :8443 --certificate live.pem --key live.key
+  touchline serve --https 127.0.0.1:8443 --self-signed
+
 With keys, for publishers on other machines:
   TOUCHLINE_PUBLISH_KEYS=main=SECRET touchline serve --http :8080
   (the stream key in OBS is then main?key=SECRET)";
@@ -60,6 +64,18 @@ pub(crate) struct Serve {
     /// Where viewers connect [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_HTTP")]
     http: Option<Listen>,
+    /// Where viewers connect by TLS; needs --certificate and --key, or --self-signed [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_HTTPS")]
+    https: Option<Listen>,
+    /// The server's certificate and the intermediate ones, as PEM; read again when it changes
+    #[arg(long, value_name = "FILE", env = "TOUCHLINE_CERTIFICATE")]
+    certificate: Option<PathBuf>,
+    /// The private key of the certificate, as PEM; read again when it changes
+    #[arg(long, value_name = "FILE", env = "TOUCHLINE_KEY")]
+    key: Option<PathBuf>,
+    /// Make a certificate for development at start, which browsers warn of
+    #[arg(long)]
+    self_signed: bool,
     /// Where RTMP publishers connect [default: 127.0.0.1:1935, with publish keys :1935]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_RTMP")]
     rtmp: Option<Listen>,
@@ -76,6 +92,10 @@ impl Serve {
     pub(crate) fn config(self) -> anyhow::Result<Config> {
         let mut config = self.config.as_ref().map(read).transpose()?.unwrap_or_default();
         config.http = self.http.unwrap_or(config.http);
+        config.https.listen = self.https.or(config.https.listen);
+        config.https.certificate = self.certificate.or(config.https.certificate);
+        config.https.key = self.key.or(config.https.key);
+        config.https.self_signed |= self.self_signed;
         config.rtmp = self.rtmp.or(config.rtmp);
         config.admin = self.admin.unwrap_or(config.admin);
         config.keys = self.publish_keys.unwrap_or(config.keys);

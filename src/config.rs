@@ -1,5 +1,6 @@
 //! What an operator can set, from `touchline.toml`, the environment and flags.
 
+mod https;
 mod keys;
 mod listen;
 mod profile;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use touchline_packager as packager;
 
+pub(crate) use self::https::{Https, Proof};
 pub(crate) use self::keys::Keys;
 pub(crate) use self::listen::Listen;
 use self::profile::Profile;
@@ -21,6 +23,8 @@ use self::section::Section;
 pub(crate) struct Config {
     /// Where viewers connect.
     pub(crate) http: Listen,
+    /// Where viewers connect by TLS.
+    pub(crate) https: Https,
     /// Where RTMP publishers connect. `None`: port 1935, on loopback unless publish keys are set.
     pub(crate) rtmp: Option<Listen>,
     /// Where operators connect.
@@ -37,6 +41,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             http: Listen::loopback(8080),
+            https: Https::default(),
             rtmp: None,
             admin: Listen::loopback(9090),
             hls: packager::Settings::default(),
@@ -53,6 +58,7 @@ impl Config {
         let mut mistakes = Vec::new();
         let mut root = Section::root(text, &mut mistakes);
         root.table("http", |http| http.value("listen", Listen::parse, &mut config.http));
+        root.table("https", |https| config.https.read(https));
         root.table("rtmp", |rtmp| rtmp.value("listen", |text| Listen::parse(text).map(Some), &mut config.rtmp));
         root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
         root.table("hls", |hls| {
@@ -161,6 +167,11 @@ mod tests {
         let text = r#"
             [http]
             listen = ":8080"
+            [https]
+            listen = ":8443"
+            certificate = "/etc/ssl/live.pem"
+            key = "/etc/ssl/live.key"
+            self_signed = false
             [rtmp]
             listen = "127.0.0.1:0"
             [admin]
@@ -178,6 +189,11 @@ mod tests {
         "#;
         let config = Config::parse(text).unwrap();
         assert_eq!(config.http, Listen::everywhere(8080));
+        let https = config.https.resolve().unwrap().unwrap();
+        assert_eq!(
+            https,
+            (Listen::everywhere(8443), Proof::Files("/etc/ssl/live.pem".into(), "/etc/ssl/live.key".into()))
+        );
         assert_eq!(config.rtmp, Some(Listen::loopback(0)));
         assert_eq!(config.admin.to_string(), "[::1]:9090");
         assert_eq!(config.hls.part, Duration::from_millis(333));
@@ -195,6 +211,8 @@ lisen = ":80"
 [hls]
 part = 200
 segment = "60s"
+[https]
+self_signed = "yes"
 [chanels]
 grace = "1s"
 [publish]
@@ -205,9 +223,10 @@ keys = { "a b" = "x", main = "" }
         line 4: http.lisen: is not a setting; here there are: listen
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
-        line 8: chanels: is not a setting; here there are: admin, channels, hls, http, publish, rtmp
-        line 11: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
-        line 11: publish.keys.main: the key of main is empty
+        line 9: https.self_signed: must be true or false, without quotes
+        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, publish, rtmp
+        line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
+        line 13: publish.keys.main: the key of main is empty
         "#);
     }
 

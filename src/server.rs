@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use touchline_edge::{self as edge, Hub};
+use touchline_edge::{self as edge, Hub, tls};
 use touchline_ingest::{self as ingest, rtmp};
 use tracing::info;
 
 use crate::channels;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Proof};
 use crate::ops::{self, Ops};
 
 /// Requests to publish that may wait for an answer.
@@ -28,7 +28,16 @@ pub(crate) struct Server {
     config: Config,
     rtmp: TcpListener,
     http: TcpListener,
+    https: Option<Https>,
     admin: TcpListener,
+}
+
+/// The listener for viewers by TLS, and what it shows them.
+struct Https {
+    listener: TcpListener,
+    tls: tls::Tls,
+    /// `None`: the certificate was made at start.
+    files: Option<tls::Files>,
 }
 
 impl Server {
@@ -36,8 +45,9 @@ impl Server {
     pub(crate) fn bind(config: Config) -> anyhow::Result<Self> {
         let rtmp = bind(&config.rtmp_listen()?, "RTMP publishers", "--rtmp")?;
         let http = bind(&config.http, "viewers", "--http")?;
+        let https = config.https.resolve()?.map(|(listen, proof)| secure(&listen, proof)).transpose()?;
         let admin = bind(&config.admin, "operators", "--admin")?;
-        Ok(Self { config, rtmp, http, admin })
+        Ok(Self { config, rtmp, http, https, admin })
     }
 
     /// Tells on standard output where to publish and watch.
@@ -47,6 +57,11 @@ impl Server {
         writeln!(out, "watch   http://{}/", reachable(self.http.local_addr()?))?;
         writeln!(out, "publish rtmp://{}/live{open}", reachable(self.rtmp.local_addr()?))?;
         writeln!(out, "admin   http://{}/", reachable(self.admin.local_addr()?))?;
+        if let Some(https) = &self.https {
+            let warning =
+                if https.files.is_none() { "  (self-signed for development: browsers warn of it)" } else { "" };
+            writeln!(out, "watch   https://{}/{warning}", reachable(https.listener.local_addr()?))?;
+        }
         out.flush().context("standard output is closed")
     }
 
@@ -55,7 +70,8 @@ impl Server {
     pub(crate) async fn run(self, drain: CancellationToken) {
         let mut registry = Registry::default();
         let edge_settings = edge::Settings::default();
-        let hub = Hub::new(edge_settings, edge::Metrics::register(&mut registry));
+        let edge_metrics = edge::Metrics::register(&mut registry);
+        let hub = Hub::new(edge_settings, edge_metrics.clone());
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let ops = Ops { registry, draining: drain.clone() };
         let closing = CancellationToken::new();
@@ -65,7 +81,14 @@ impl Server {
         upstream.spawn(rtmp::serve(self.rtmp, rtmp::Settings::default(), requests, ingest_metrics, drain.clone()));
         let settings = channels::Settings { keys: self.config.keys, hls: self.config.hls, grace: self.config.grace };
         upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
-        downstream.spawn(edge::serve(self.http, hub.clone(), edge_settings, closing.clone()));
+        let mut viewers = vec![self.http.into()];
+        if let Some(https) = self.https {
+            if let Some(files) = https.files {
+                downstream.spawn(files.follow(https.tls.clone(), edge_metrics, closing.clone()));
+            }
+            viewers.push(edge::Listener::secured(https.listener, https.tls));
+        }
+        downstream.spawn(edge::serve(viewers, hub.clone(), edge_settings, closing.clone()));
         downstream.spawn(ops::serve(self.admin, ops, closing.clone()));
 
         drain.cancelled().await;
@@ -96,6 +119,28 @@ fn bind(listen: &Listen, who: &str, flag: &str) -> anyhow::Result<TcpListener> {
     }
     let failure = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
     Err(failure).with_context(|| format!("cannot listen for {who} on {listen}; choose another address with {flag}"))
+}
+
+fn secure(listen: &Listen, proof: Proof) -> anyhow::Result<Https> {
+    let (certificate, files) = match proof {
+        Proof::SelfSigned => (tls::Certificate::self_signed(own_names())?, None),
+        Proof::Files(certificate, key) => {
+            let mut files = tls::Files::new(certificate, key);
+            (files.read()?, Some(files))
+        }
+    };
+    Ok(Https { listener: bind(listen, "viewers by TLS", "--https")?, tls: tls::Tls::new(certificate)?, files })
+}
+
+/// What this machine may be called by a browser on it, or next to it.
+fn own_names() -> Vec<String> {
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    if !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) {
+        names.push(host.to_owned());
+    }
+    names
 }
 
 /// An address that a person on this machine can open.

@@ -4,6 +4,9 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use support::{Server, get, touchline};
 
 fn fails(args: &[&str]) -> String {
@@ -24,6 +27,32 @@ fn a_port_that_is_taken_is_named_with_the_flag_to_change() {
     let error = fails(&["serve", "--rtmp", "127.0.0.1:0", "--http", &address, "--admin", "127.0.0.1:0"]);
     let error = error.replace(&address, "ADDRESS");
     insta::assert_snapshot!(error, @"error: cannot listen for viewers on ADDRESS; choose another address with --http: Address already in use (os error 98)");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_shown_stops_the_start_with_what_to_do() {
+    let start = ["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let with = |args: &[&str]| fails(&[&start[..], &["--https", "127.0.0.1:0"], args].concat());
+    let errors = [
+        with(&[]),
+        with(&["--certificate", "/nowhere/live.pem", "--key", "/nowhere/live.key"]),
+        with(&["--certificate", "live.pem", "--self-signed"]),
+        fails(&[&start[..], &["--self-signed"]].concat()),
+    ];
+    insta::assert_snapshot!(errors.concat());
+}
+
+#[test]
+fn viewers_by_tls_have_a_listener_of_their_own() {
+    let server = Server::start("[https]\nlisten = \"127.0.0.1:0\"\nself_signed = true\n");
+    let mut socket = TcpStream::connect(server.https.unwrap()).unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\nHost: edge.test\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    // RFC 8446 5.1: a record of type alert.
+    assert_eq!(answer.first(), Some(&21));
+    let (code, log) = server.drain();
+    assert_eq!(code, Some(0), "{log}");
 }
 
 #[test]

@@ -7,10 +7,12 @@
 mod accept;
 mod body;
 pub mod channel;
+mod connection;
 mod directives;
 mod error;
 mod hold;
 mod hub;
+mod listener;
 mod listing;
 mod metrics;
 mod page;
@@ -22,12 +24,14 @@ mod service;
 mod settings;
 mod socket;
 mod text;
+pub mod tls;
 mod version;
 
 pub use body::Body;
 pub use hub::Hub;
+pub use listener::{BACKLOG, Listener, listen};
 pub use listing::Listing;
 pub use metrics::{Kind, Metrics, RequestLabels};
-pub use server::{BACKLOG, listen, serve};
+pub use server::serve;
 pub use service::respond;
 pub use settings::Settings;

@@ -28,6 +28,14 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections closed at once because as many were open as may be.
     pub connections_refused: Counter,
+    /// TLS handshakes completed.
+    pub tls_handshakes: Counter,
+    /// TLS handshakes that failed or took too long.
+    pub tls_handshakes_failed: Counter,
+    /// Certificates put in place of the one before.
+    pub certificates_reloaded: Counter,
+    /// Changed certificate files that could not be used.
+    pub certificates_refused: Counter,
 }
 
 /// What tells one count of requests from another.
@@ -103,6 +111,22 @@ impl Metrics {
             "connections_refused",
             "Connections closed for want of room",
             metrics.connections_refused.clone(),
+        );
+        registry.register("tls_handshakes", "TLS handshakes completed", metrics.tls_handshakes.clone());
+        registry.register(
+            "tls_handshakes_failed",
+            "TLS handshakes that failed or took too long",
+            metrics.tls_handshakes_failed.clone(),
+        );
+        registry.register(
+            "certificates_reloaded",
+            "Certificates put in place of the one before",
+            metrics.certificates_reloaded.clone(),
+        );
+        registry.register(
+            "certificates_refused",
+            "Changed certificate files that could not be used",
+            metrics.certificates_refused.clone(),
         );
         metrics
     }

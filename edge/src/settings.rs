@@ -5,8 +5,10 @@ use std::time::Duration;
 pub struct Settings {
     /// Requests held at once per channel; one more is answered 503.
     pub held_per_channel: usize,
-    /// Connections open at once; one more is closed as soon as it is accepted.
+    /// Connections open at once on all listeners together; one more is closed as soon as it is accepted.
     pub connections: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
     /// How long a connection may go without a complete request head, idle time between requests included.
     pub head_timeout: Duration,
     /// How long a viewer may take for what is written at a time, about a part.
@@ -20,6 +22,8 @@ impl Settings {
     pub const HELD_PER_CHANNEL: usize = 20_000;
     /// Open connections.
     pub const CONNECTIONS: usize = 50_000;
+    /// A TLS handshake: two round trips of the slowest viewer, and the wait for a core when all join at once.
+    pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
     /// A request head, idle time included: longer than any player pauses between two reloads.
     pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
     /// A part: a viewer who takes longer is seconds behind the next one.
@@ -33,6 +37,7 @@ impl Default for Settings {
         Self {
             held_per_channel: Self::HELD_PER_CHANNEL,
             connections: Self::CONNECTIONS,
+            handshake_timeout: Self::HANDSHAKE_TIMEOUT,
             head_timeout: Self::HEAD_TIMEOUT,
             write_timeout: Self::WRITE_TIMEOUT,
             drain: Self::DRAIN,

@@ -50,6 +50,15 @@ impl<'t, 'm> Section<'t, 'm> {
         }
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, name: &str, into: &mut bool) {
+        match self.take(name).as_ref().map(Spanned::get_ref) {
+            None => {}
+            Some(DeValue::Boolean(value)) => *into = *value,
+            Some(_) => self.mistake(name, "must be true or false, without quotes"),
+        }
+    }
+
     /// A string, or an array of strings.
     pub(super) fn values<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>, into: &mut Vec<T>) {
         let Some(value) = self.take(name) else { return };

@@ -15,6 +15,8 @@ pub(crate) struct Server {
     pub(crate) http: SocketAddr,
     pub(crate) rtmp: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// Where the configuration has one.
+    pub(crate) https: Option<SocketAddr>,
     log: PathBuf,
     _dir: Dir,
 }
@@ -41,7 +43,8 @@ impl Server {
             url.split('/').nth(2).unwrap().parse().unwrap()
         };
         let (http, rtmp, admin) = (address(), address(), address());
-        Self { child, http, rtmp, admin, log, _dir: dir }
+        let https = config.contains("[https]").then(&mut address);
+        Self { child, http, rtmp, admin, https, log, _dir: dir }
     }
 
     /// A URL for viewers.

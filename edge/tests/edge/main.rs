@@ -7,6 +7,7 @@ mod crowd;
 mod forms;
 mod hints;
 mod hostile;
+mod https;
 mod responses;
 mod sockets;
 mod stage;

@@ -10,33 +10,37 @@ use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use touchline_edge::{Settings, listen, serve};
+use touchline_edge::{Listener, Settings, listen, serve};
 
 use crate::stage::Stage;
 
 const HELD: &str = "/live/main/video/index.m3u8?_HLS_msn=101";
 
-struct Server {
-    stage: Stage,
+pub(crate) struct Server {
+    pub(crate) stage: Stage,
     address: SocketAddr,
-    shutdown: CancellationToken,
-    task: JoinHandle<()>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) task: JoinHandle<()>,
 }
 
 impl Server {
     fn start(settings: Settings) -> Self {
+        Self::start_with(settings, Listener::from)
+    }
+
+    pub(crate) fn start_with(settings: Settings, listener: impl FnOnce(TcpListener) -> Listener) -> Self {
         let stage = Stage::live_with(settings);
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = listener.local_addr().unwrap();
+        let socket = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, stage.hub.clone(), settings, shutdown.clone()));
+        let task = tokio::spawn(serve([listener(socket)], stage.hub.clone(), settings, shutdown.clone()));
         Self { stage, address, shutdown, task }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
@@ -59,10 +63,10 @@ impl Server {
 }
 
 /// After which a test that waits in vain fails.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for what another task will do.
-async fn until(done: impl Fn() -> bool) {
+pub(crate) async fn until(done: impl Fn() -> bool) {
     let wait = async {
         while !done() {
             tokio::task::yield_now().await;
@@ -71,16 +75,16 @@ async fn until(done: impl Fn() -> bool) {
     tokio::time::timeout(PATIENCE, wait).await.expect("it came to pass");
 }
 
-fn get(path: &str) -> Request<Empty<Bytes>> {
+pub(crate) fn get(path: &str) -> Request<Empty<Bytes>> {
     Request::get(path).header("host", "edge.test").body(Empty::new()).unwrap()
 }
 
 /// For HTTP/2, which takes scheme and authority from the URI.
-fn get2(path: &str) -> Request<Empty<Bytes>> {
+pub(crate) fn get2(path: &str) -> Request<Empty<Bytes>> {
     Request::get(format!("http://edge.test{path}")).body(Empty::new()).unwrap()
 }
 
-async fn text(response: Response<hyper::body::Incoming>) -> String {
+pub(crate) async fn text(response: Response<hyper::body::Incoming>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
