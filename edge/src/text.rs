@@ -35,8 +35,13 @@ impl Text {
     }
 }
 
+/// The playlist of a window of hours, which is so long that compressing it well holds up other viewers for longer than it
+/// saves who downloads it: it repeats itself so much that little effort does nearly as well.
+const LONG: usize = 64 * 1_024;
+
 fn compress(plain: &[u8]) -> io::Result<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 2), Compression::default());
+    let effort = if plain.len() > LONG { Compression::fast() } else { Compression::default() };
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 8), effort);
     encoder.write_all(plain)?;
     Ok(encoder.finish()?.into())
 }
