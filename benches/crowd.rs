@@ -29,7 +29,7 @@ fn measure(waiters: usize) -> Result<(), Box<dyn Error>> {
     let address = server.block_on(async {
         let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        tokio::spawn(serve(listener, hub, Settings::default(), CancellationToken::new()));
+        tokio::spawn(serve([listener.into()], hub, Settings::default(), CancellationToken::new()));
         Ok::<_, std::io::Error>(address)
     })?;
 
