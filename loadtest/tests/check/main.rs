@@ -1,0 +1,6 @@
+//! The conformance judge, proven by fault injection: a correct origin passes, and every fault is found by the rule that it breaks.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod clean;
+mod origin;
+mod proof;

@@ -1,0 +1,124 @@
+//! Who asks for what: paths, methods, and what of the media can be had.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use tokio::sync::mpsc;
+
+use super::reply::{Content, Lifetime, Reply};
+use super::{Fault, Origin, Rendition};
+
+impl Origin {
+    /// Answers a request.
+    pub(super) async fn answer(&self, request: &Request<Incoming>) -> Response<Content> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let reply = match *request.method() {
+            Method::OPTIONS if !self.wrong(Fault::NoPreflight) => return self.preflight(),
+            Method::HEAD if self.wrong(Fault::HeadRefused) => Reply::error(405, Lifetime::Error),
+            Method::GET | Method::HEAD => self.find(request.uri().path(), request.uri().query().unwrap_or("")).await,
+            _ => Reply::error(405, Lifetime::Error),
+        };
+        self.dress(request.headers(), reply)
+    }
+
+    async fn find(&self, path: &str, query: &str) -> Reply {
+        // No name here needs an escape, so that whoever sends one is not looking for a stream.
+        if path.contains('%') || path.contains("..") || path.contains("//") {
+            return match self.fault {
+                Some(Fault::PathTraversal) => Reply::media("text/plain", "root:x:0:0:root:/root:/bin/sh\n"),
+                Some(Fault::PathCrashes) => Reply::error(500, Lifetime::Error),
+                _ => Reply::error(400, Lifetime::Error),
+            };
+        }
+        let Some(path) = path.strip_prefix("/live/") else { return not_found() };
+        if path == "main.m3u8" {
+            return Reply::playlist(self.multivariant(), Lifetime::Playlist);
+        }
+        let Some((folder, file)) = path.split_once('/') else { return not_found() };
+        let rendition = self.shape.renditions.iter().find(|rendition| rendition.name() == folder);
+        match rendition {
+            None => not_found(),
+            Some(&rendition) if file == "index.m3u8" => self.reload(rendition, query).await,
+            Some(&rendition) => self.media(rendition, file).await.unwrap_or_else(not_found),
+        }
+    }
+
+    /// An init section, a segment or a part, if it is there or is hinted.
+    async fn media(&self, rendition: Rendition, file: &str) -> Option<Reply> {
+        let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
+        let name = file.strip_suffix(".mp4")?;
+        if let Some(stretch) = name.strip_prefix("init-") {
+            let next = self.segment(rendition, self.growing(rendition, self.now()) + 1).stretch;
+            return (stretch.parse::<u64>().ok()? <= next).then(|| Reply::media(kind, self.init(rendition)));
+        }
+        match name.split_once('.') {
+            None => self.segment_media(rendition, name.parse().ok()?).map(|data| Reply::media(kind, data)),
+            Some((msn, index)) => self.part_media(rendition, kind, msn.parse().ok()?, index.parse().ok()?).await,
+        }
+    }
+
+    fn segment_media(&self, rendition: Rendition, msn: u64) -> Option<Vec<u8>> {
+        if msn > self.growing(rendition, self.now()) {
+            return None;
+        }
+        let segment = self.segment(rendition, msn);
+        let late = if self.wrong(Fault::SegmentListedBeforeThere) { 100 } else { 0 };
+        let there = self.published(rendition, segment.end) + late..self.segment_kept_until(&segment);
+        (there.contains(&self.now()) && !segment.gap).then(|| self.whole(rendition, &segment))
+    }
+
+    async fn part_media(&self, rendition: Rendition, kind: &'static str, msn: u64, index: u64) -> Option<Reply> {
+        let now = self.now();
+        let edge = self.edge(rendition, now);
+        if msn > self.growing(rendition, edge) + 1 {
+            return None;
+        }
+        let segment = self.segment(rendition, msn);
+        if index >= segment.len() || segment.gap || now > self.parts_kept_until(&segment) {
+            return None;
+        }
+        let published = self.part_published(rendition, (msn, index));
+        if now < published {
+            // 6.2.6: what is hinted is held, what is not is refused at once.
+            let next = self.next_part(rendition, self.last_part(rendition, edge));
+            let hinted = (msn, index) == next && !self.wrong(Fault::HintNotFound)
+                || (msn, index) == self.next_part(rendition, next) && self.hints_two();
+            if !hinted || self.ended(now) {
+                return None;
+            }
+            if self.wrong(Fault::HintTrickles) {
+                return Some(self.trickle(kind, self.part(rendition, &segment, index)));
+            }
+            self.until(published).await;
+        } else if self.wrong(Fault::ListedBeforeThere) && now < published + 100 {
+            return None;
+        }
+        Some(Reply::media(kind, self.part(rendition, &segment, index)))
+    }
+
+    fn hints_two(&self) -> bool {
+        [Fault::UnhintedHeld, Fault::WrongHint, Fault::TwoHints].iter().any(|fault| self.wrong(*fault))
+    }
+
+    /// A fifth of a part every 40 ms.
+    fn trickle(&self, kind: &'static str, part: Vec<u8>) -> Reply {
+        let (sender, pieces) = mpsc::channel(1);
+        let origin = self.clone();
+        tokio::spawn(async move {
+            for piece in part.chunks(part.len().div_ceil(5)) {
+                origin.until(origin.now() + 40).await;
+                // A client that has gone wants no more.
+                if sender.send(Bytes::copy_from_slice(piece)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Reply::trickle(kind, pieces)
+    }
+}
+
+fn not_found() -> Reply {
+    Reply::error(404, Lifetime::Error)
+}

@@ -1,0 +1,81 @@
+//! A fault, and the rules that must find it.
+
+use std::time::Duration;
+
+use touchline_loadtest::check::{Plan, Report, Verdict, judge};
+
+use crate::origin::{Fault, Origin, Shape};
+
+/// What the judge has to say of a fault.
+pub(crate) struct Proof {
+    fault: Fault,
+    shape: Shape,
+    fails: &'static [&'static str],
+    warns: &'static [&'static str],
+}
+
+impl Proof {
+    /// The fault breaks these rules, and no other.
+    pub(crate) const fn fails(fault: Fault, rules: &'static [&'static str]) -> Self {
+        Self { fault, shape: Shape::LADDER, fails: rules, warns: &[] }
+    }
+
+    /// The fault is worth a warning by these rules, and no other.
+    pub(crate) const fn warns(fault: Fault, rules: &'static [&'static str]) -> Self {
+        Self { warns: rules, ..Self::fails(fault, &[]) }
+    }
+
+    /// And these rules warn.
+    pub(crate) const fn and_warns(self, rules: &'static [&'static str]) -> Self {
+        Self { warns: rules, ..self }
+    }
+
+    /// The fault shows in another stream than the usual.
+    pub(crate) const fn in_shape(self, shape: Shape) -> Self {
+        Self { shape, ..self }
+    }
+
+    /// What the judge says otherwise.
+    fn contradiction(&self) -> Option<String> {
+        let report = judged(|| Origin::with(self.fault, self.shape));
+        let fails = differences(&report, Verdict::Fail, self.fails);
+        let warns = differences(&report, Verdict::Warn, self.warns);
+        let all: Vec<String> = fails.into_iter().chain(warns).collect();
+        (!all.is_empty()).then(|| format!("{:?}:\n  {}", self.fault, all.join("\n  ")))
+    }
+}
+
+/// Judges an origin for every proof.
+pub(crate) fn hold(proofs: &[Proof]) {
+    let contradictions: Vec<String> = proofs.iter().filter_map(Proof::contradiction).collect();
+    assert!(contradictions.is_empty(), "{}", contradictions.join("\n"));
+}
+
+/// The judge's report on an origin, in a time of its own: half a minute of it passes in milliseconds.
+pub(crate) fn judged(open: impl FnOnce() -> Origin) -> Report {
+    let plan = Plan { watch: Duration::from_secs(30), ..Plan::default() };
+    in_paused_time(async { judge(open(), "http://origin.test/live/main.m3u8".parse().unwrap(), plan).await.unwrap() })
+}
+
+/// Runs to the end under a clock that goes on only when all tasks wait.
+pub(crate) fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
+}
+
+/// Rules with this verdict.
+pub(crate) fn rules(report: &Report, verdict: Verdict) -> Vec<&'static str> {
+    report.findings.iter().filter(|finding| finding.verdict == verdict).map(|finding| finding.rule.id).collect()
+}
+
+fn differences(report: &Report, verdict: Verdict, expected: &[&str]) -> Vec<String> {
+    let found = rules(report, verdict);
+    let missed = expected.iter().filter(|id| !found.contains(id)).map(|id| {
+        let finding = report.finding(id).map(|finding| format!("{:?}: {}", finding.verdict, finding.evidence));
+        format!("{id} should {verdict:?}, is {}", finding.unwrap_or_else(|| "no rule".to_owned()))
+    });
+    let surplus = found.iter().filter(|id| !expected.contains(id)).map(|id| {
+        let finding = report.finding(id).unwrap();
+        format!("{id} should not {verdict:?}: {} {:?}", finding.evidence, finding.place)
+    });
+    missed.chain(surplus).collect()
+}
