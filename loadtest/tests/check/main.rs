@@ -2,5 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod clean;
+mod coverage;
+mod directives;
+mod hints;
+mod http;
+mod media;
 mod origin;
+mod parts;
 mod proof;
+mod text;
+mod updates;

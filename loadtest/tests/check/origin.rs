@@ -3,6 +3,7 @@
 //! Nothing is stored. What is listed, what can be had and what a reply says follow from the number of milliseconds since the stream began
 //! (`timeline`), and so does the media itself (`media`): a held request sleeps until the moment at which its part will have ended.
 
+mod connection;
 mod directives;
 mod fault;
 mod media;
@@ -12,17 +13,11 @@ mod reply;
 mod service;
 mod timeline;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use hyper::http::uri::Authority;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
 use tokio::time::Instant;
-use touchline_loadtest::check::dial::Dial;
 
 pub(crate) use fault::Fault;
 pub(crate) use playlist::Skip;
@@ -34,8 +29,6 @@ const TARGET: u64 = 2_000;
 const PART_TARGET: u64 = 200;
 /// How long the stream has been on air when the first client comes, in milliseconds: its window is full.
 const HEAD_START: u64 = 60_000;
-/// Bytes under way on a connection.
-const PIPE: usize = 64 * 1024;
 
 /// What the origin streams, and which optional things it offers.
 #[derive(Debug, Clone, Copy)]
@@ -46,14 +39,35 @@ pub(crate) struct Shape {
     pub(crate) delta: bool,
     /// Whether the segment before every discontinuity is missing.
     pub(crate) gaps: bool,
+    /// Whether it is reached by https.
+    pub(crate) tls: bool,
     /// How many seconds after the first client's arrival the stream ends.
     pub(crate) end: Option<u64>,
 }
 
 impl Shape {
     /// Two rungs of video and their sound, with everything a server may offer.
-    pub(crate) const LADDER: Self =
-        Self { renditions: &[Rendition::High, Rendition::Low, Rendition::Audio], delta: true, gaps: false, end: None };
+    pub(crate) const LADDER: Self = Self {
+        renditions: &[Rendition::High, Rendition::Low, Rendition::Audio],
+        delta: true,
+        gaps: false,
+        tls: false,
+        end: None,
+    };
+    /// The same, for twenty seconds more.
+    pub(crate) const ENDED: Self = Self { end: Some(20), ..Self::LADDER };
+    /// Sound alone.
+    pub(crate) const SOUND: Self = Self { renditions: &[Rendition::Audio], ..Self::LADDER };
+    /// One rung without sound.
+    pub(crate) const PICTURES: Self = Self { renditions: &[Rendition::High], ..Self::LADDER };
+    /// One rung and its sound.
+    pub(crate) const ONE_RUNG: Self = Self { renditions: &[Rendition::High, Rendition::Audio], ..Self::LADDER };
+    /// Without delta updates.
+    pub(crate) const NO_DELTA: Self = Self { delta: false, ..Self::LADDER };
+    /// With missing segments.
+    pub(crate) const GAPS: Self = Self { gaps: true, ..Self::LADDER };
+    /// Over TLS.
+    pub(crate) const SECURE: Self = Self { tls: true, ..Self::LADDER };
 }
 
 /// An origin; its clones are the same origin.
@@ -67,14 +81,9 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// An origin that does everything right.
-    pub(crate) fn clean(shape: Shape) -> Self {
-        Self { shape, fault: None, began: Instant::now(), requests: Arc::default() }
-    }
-
-    /// An origin that does one thing wrong.
-    pub(crate) fn with(fault: Fault, shape: Shape) -> Self {
-        Self { fault: Some(fault), ..Self::clean(shape) }
+    /// An origin that does everything right but for the fault, if there is one.
+    pub(crate) fn new(fault: Option<Fault>, shape: Shape) -> Self {
+        Self { shape, fault, began: Instant::now(), requests: Arc::default() }
     }
 
     /// Whether this is what is wrong.
@@ -90,21 +99,5 @@ impl Origin {
     /// Sleeps until `now` is this.
     async fn until(&self, millis: u64) {
         tokio::time::sleep_until(self.began + Duration::from_millis(millis.saturating_sub(HEAD_START))).await;
-    }
-}
-
-impl Dial for Origin {
-    type Stream = DuplexStream;
-
-    async fn dial(&self, _authority: &Authority) -> io::Result<DuplexStream> {
-        let (near, far) = tokio::io::duplex(PIPE);
-        let origin = self.clone();
-        let service = service_fn(move |request| {
-            let origin = origin.clone();
-            async move { Ok::<_, std::convert::Infallible>(origin.answer(&request).await) }
-        });
-        // A connection that a client leaves ends with an error, which is the client's business.
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service));
-        Ok(near)
     }
 }

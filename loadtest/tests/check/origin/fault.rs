@@ -313,6 +313,8 @@ faults! {
     GzipForAll,
     /// No Vary.
     NoVary,
+    /// Only HTTP/1.1 is offered over TLS.
+    NoHttp2,
     /// Every reply closes its connection.
     ConnectionCloses,
     /// Range is ignored for media.

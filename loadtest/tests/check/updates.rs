@@ -1,0 +1,39 @@
+//! Faults of live updates (6.2.1, 6.2.2, 6.2.4).
+
+use crate::origin::{Fault, Shape};
+use crate::proof::Proof;
+
+/// What the judge has to say of them.
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof::fails(Fault::ExtinfRewritten, &["append-only"]),
+    Proof::fails(Fault::UriRewritten, &["append-only"]),
+    Proof::fails(Fault::MediaSequenceRestarts, &["media-sequence-steps"]),
+    Proof::fails(Fault::MediaSequenceStuck, &["media-sequence-steps"]),
+    Proof::fails(Fault::DiscontinuitySequenceEarly, &["discontinuity-sequence-steps"]),
+    Proof::fails(Fault::NoDiscontinuitySequence, &["discontinuity-sequence-steps"]),
+    Proof::fails(Fault::DiscontinuitySequenceStuck, &["discontinuity-sequence-steps"]),
+    Proof::fails(Fault::DiscontinuityUnmatched, &["discontinuities-match"]),
+    Proof::warns(Fault::PartTagsStay, &["old-parts-removed"]),
+    Proof::warns(Fault::PartTagsGoEarly, &["old-parts-removed"]),
+    Proof::fails(Fault::PartsUnlinked, &["parts-retained"]),
+    Proof::fails(Fault::SegmentsUnlinked, &["segments-retained"]),
+    Proof::fails(Fault::WindowTooShort, &["playlist-long-enough"]),
+    Proof::fails(Fault::Stall, &["parts-in-time"]),
+    Proof::fails(Fault::PartsInBunches, &["parts-in-time"]),
+    Proof::fails(Fault::ListedBeforeThere, &["listed-is-available"]),
+    Proof::fails(Fault::SegmentListedBeforeThere, &["listed-is-available"]),
+    Proof::fails(Fault::SoundLags, &["renditions-in-sync"]),
+    Proof::fails(Fault::RungLags, &["renditions-in-sync"]),
+    Proof::fails(Fault::NoDateTime, &["date-time-everywhere"]),
+    Proof::fails(Fault::DateTimeOnOneRendition, &["date-time-everywhere"]),
+    Proof::fails(Fault::DateTimeMoves, &["date-time-constant"]),
+    Proof::fails(Fault::DateTimeDrifts, &["date-time-consistent"]),
+    Proof::fails(Fault::DateTimeDiffers, &["date-time-consistent"]),
+    Proof::warns(Fault::NoDateTimeOnDiscontinuity, &["date-time-at-discontinuity"]),
+    Proof::fails(Fault::HintAfterEnd, &["ends-cleanly"]).in_shape(Shape::ENDED),
+];
+
+#[test]
+fn every_fault_is_found() {
+    Proof::hold(PROOFS);
+}
