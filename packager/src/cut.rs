@@ -1,6 +1,8 @@
 //! Where segments end.
 
-use std::collections::VecDeque;
+mod boundaries;
+mod keyframes;
+
 use std::time::Duration;
 
 use touchline_media::{MediaTime, Timescale};
@@ -10,18 +12,15 @@ use crate::segmenter::{Segmenter, Timed};
 use crate::target::{Filling, ticks_within};
 use crate::{Notice, Settings};
 
-/// A segment of the video begins: the others follow it there, so that a Media Sequence Number means the same time in all
-/// renditions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Boundary {
-    pub(crate) msn: u64,
-    pub(crate) pts: MediaTime,
-}
+pub(crate) use boundaries::{Boundaries, Boundary};
+use keyframes::Keyframes;
 
 /// The durations that a segment has to keep to, in ticks of a track.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    /// What it lasts at least where it can, less half a frame.
+    /// What a segment without media lasts.
+    nominal: i64,
+    /// What it lasts at least where it can: less half a frame.
     segment: i64,
     /// What it may last at most: RFC 8216bis 4.4.3.1 wants EXTINF, rounded to the nearest second, within
     /// EXT-X-TARGETDURATION.
@@ -33,8 +32,10 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) fn new(settings: &Settings, filling: Filling, timescale: Timescale) -> Self {
         let half_seconds = 2 * i64::from(settings.target_duration()) + 1;
+        let nominal = ticks_within(settings.segment, timescale);
         Self {
-            segment: ticks_within(settings.segment, timescale) - filling.frame / 2,
+            nominal,
+            segment: nominal - filling.frame / 2,
             limit: (half_seconds * i64::from(timescale.get()) - 1) / 2,
             filling,
             timescale,
@@ -45,14 +46,26 @@ impl Span {
     fn exhausted(&self, open: &Segmenter) -> bool {
         open.between_parts() && open.elapsed() > 0 && open.elapsed() + self.filling.len > self.limit
     }
+
+    /// How long a segment gets before it is exhausted, in parts of full length.
+    fn in_whole_parts(&self) -> i64 {
+        self.limit / self.filling.len.max(1) * self.filling.len
+    }
+
+    /// Half a frame after `pts`: what is cut there may begin so much later.
+    fn about(&self, pts: i64) -> MediaTime {
+        MediaTime::new(pts + self.filling.frame / 2, self.timescale)
+    }
 }
 
 /// How a rendition's segments are cut.
 #[derive(Debug)]
 pub(crate) enum Rule {
     /// At sync samples: the video that the others follow.
-    Keyframes(Keyframes),
-    /// Where the video is cut.
+    Lead(Keyframes),
+    /// Pictures: at their sync samples where the leading video is cut.
+    Beside(Boundaries, Keyframes),
+    /// Sound: where the leading video is cut.
     Follow(Boundaries),
     /// At every whole segment duration: sound alone.
     Even,
@@ -61,7 +74,8 @@ pub(crate) enum Rule {
 impl Rule {
     pub(crate) fn new(role: Role) -> Self {
         match role {
-            Role::Video => Self::Keyframes(Keyframes::default()),
+            Role::LeadingVideo => Self::Lead(Keyframes::default()),
+            Role::VideoBesideVideo => Self::Beside(Boundaries::default(), Keyframes::default()),
             Role::AudioBesideVideo => Self::Follow(Boundaries::default()),
             Role::AudioAlone => Self::Even,
         }
@@ -70,95 +84,91 @@ impl Rule {
     /// Whether the open segment ends before `next`.
     pub(crate) fn cuts(&mut self, span: &Span, open: &Segmenter, next: &Timed) -> bool {
         match self {
-            Self::Keyframes(keyframes) => keyframes.cuts(span, open, next),
+            Self::Lead(keyframes) => keyframes.cuts(span, open, next),
+            Self::Beside(boundaries, keyframes) => {
+                let boundary = boundaries.reached(open, span.about(next.pts));
+                // A cut that is no sync sample of the leader need be none of the others.
+                let due = boundary.is_some_and(|boundary| next.sync || !boundary.sync);
+                keyframes.exhausted(span, open, next) || due
+            }
             Self::Follow(boundaries) => {
-                boundaries.reached(open, MediaTime::new(next.pts, span.timescale)) || span.exhausted(open)
+                boundaries.reached(open, MediaTime::new(next.pts, span.timescale)).is_some() || span.exhausted(open)
             }
             Self::Even => open.elapsed() >= span.segment || span.exhausted(open),
         }
     }
 
-    /// The video has begun a segment.
+    /// The leading video has begun a segment, or tells where it will.
     pub(crate) fn follow(&mut self, boundary: Boundary) {
-        if let Self::Follow(boundaries) = self {
+        if let Self::Beside(boundaries, _) | Self::Follow(boundaries) = self {
             boundaries.push(boundary);
+        }
+    }
+
+    /// From now on these pictures lead.
+    pub(crate) fn lead(&mut self) {
+        if let Self::Beside(_, keyframes) = self {
+            *self = Self::Lead(std::mem::take(keyframes));
+        }
+    }
+
+    /// From now on other pictures lead.
+    pub(crate) fn fall_behind(&mut self) {
+        if let Self::Lead(keyframes) = self {
+            *self = Self::Beside(Boundaries::default(), std::mem::take(keyframes));
+        }
+    }
+
+    /// Where the open segment, or the next, ends that has no media: a decode time.
+    pub(crate) fn gap_end(&self, span: &Span, open: &Segmenter) -> i64 {
+        self.gap_end_after(span, open, open.end() - open.elapsed(), open.msn()).0
+    }
+
+    /// The same for a segment that begins at `start` with this number, and whether the leading video is cut there.
+    fn gap_end_after(&self, span: &Span, open: &Segmenter, start: i64, msn: u64) -> (i64, bool) {
+        let (Self::Beside(boundaries, _) | Self::Follow(boundaries)) = self else {
+            return (start + span.nominal, true);
+        };
+        let most = start + span.limit - span.filling.frame;
+        match boundaries.after(msn).map(|boundary| open.decode_time(boundary.pts)) {
+            // Every segment has a part: what is behind catches up part by part.
+            Some(end) if end <= start => (start + span.filling.target, false),
+            Some(end) if end <= most => (end, true),
+            _ => (most, false),
+        }
+    }
+
+    /// Whether media may begin again with `next` after a gap: anywhere in what leads, else at the end of a segment. For
+    /// pictures that has to be where the leading ones are cut, as they cannot come up with those by longer segments.
+    pub(crate) fn resumes(&self, span: &Span, open: &Segmenter, next: &Timed) -> bool {
+        let frame = span.filling.frame;
+        let (mut start, mut msn) = (open.end() - open.elapsed(), open.msn());
+        let pictures = match self {
+            Self::Lead(_) | Self::Even => return true,
+            Self::Beside(..) => true,
+            Self::Follow(_) => false,
+        };
+        loop {
+            let (end, aligned) = self.gap_end_after(span, open, start, msn);
+            if next.dts < end + frame {
+                return next.dts >= end - frame / 2 && (aligned || !pictures);
+            }
+            (start, msn) = (end, msn + 1);
+        }
+    }
+
+    /// Media begins again after a gap: that says nothing about the distance of sync samples.
+    pub(crate) fn resume(&mut self) {
+        if let Self::Lead(keyframes) | Self::Beside(_, keyframes) = self {
+            keyframes.forget_last();
         }
     }
 
     /// What the operator should know about where segments of `segment` are cut.
     pub(crate) fn notice(&mut self, span: &Span, segment: Duration) -> Option<Notice> {
         match self {
-            Self::Keyframes(keyframes) => keyframes.notice(span, segment),
+            Self::Lead(keyframes) | Self::Beside(_, keyframes) => keyframes.notice(span, segment),
             Self::Follow(_) | Self::Even => None,
         }
-    }
-}
-
-/// Cuts at sync samples, and elsewhere only when they are too far apart.
-#[derive(Debug, Default)]
-pub(crate) struct Keyframes {
-    last: Option<i64>,
-    /// The longest distance between sync samples so far in this stretch.
-    longest: i64,
-    /// How long the source had gone without one when a cut first fell due.
-    overdue: Option<i64>,
-    told: bool,
-}
-
-impl Keyframes {
-    fn cuts(&mut self, span: &Span, open: &Segmenter, next: &Timed) -> bool {
-        let since = next.dts - self.last.unwrap_or(next.dts);
-        if !next.sync {
-            let exhausted = span.exhausted(open);
-            // A segment may also be long because the source makes up for frames that it has dropped.
-            if exhausted && since >= span.segment {
-                self.overdue.get_or_insert(since);
-            }
-            return exhausted;
-        }
-        self.last = Some(next.dts);
-        self.longest = self.longest.max(since);
-        let elapsed = open.elapsed();
-        let waiting_would_exceed = elapsed + self.longest > span.limit;
-        elapsed >= span.segment || (elapsed * 2 >= span.segment && waiting_would_exceed) || span.exhausted(open)
-    }
-
-    /// Tells once per stretch that sync samples are too far apart.
-    fn notice(&mut self, span: &Span, segment: Duration) -> Option<Notice> {
-        let seen = self.overdue.filter(|_| !std::mem::replace(&mut self.told, true))?;
-        let duration = |ticks| MediaTime::new(ticks, span.timescale).to_duration();
-        let frames = ticks_within(segment, span.timescale) / span.filling.frame.max(1);
-        Some(Notice::LongKeyframeInterval {
-            seen: duration(seen),
-            limit: duration(span.limit),
-            advised: segment,
-            advised_frames: u32::try_from(frames).ok().filter(|_| span.filling.on_grid),
-        })
-    }
-}
-
-/// Where the video has begun segments that a rendition has not reached yet.
-#[derive(Debug, Default)]
-pub(crate) struct Boundaries {
-    ahead: VecDeque<Boundary>,
-}
-
-impl Boundaries {
-    /// How many segments a rendition may be behind the video; beyond, the oldest boundaries are forgotten.
-    const MAX: usize = 64;
-
-    fn push(&mut self, boundary: Boundary) {
-        if self.ahead.len() == Self::MAX {
-            self.ahead.pop_front();
-        }
-        self.ahead.push_back(boundary);
-    }
-
-    /// Whether a boundary lies at or before `pts`. Those whose segment has begun already, because a limit came first,
-    /// are met.
-    fn reached(&mut self, open: &Segmenter, pts: MediaTime) -> bool {
-        while self.ahead.pop_front_if(|boundary| boundary.msn <= open.msn()).is_some() {}
-        // Every segment has a part: one that is behind after a break catches up part by part.
-        self.ahead.front().is_some_and(|boundary| open.has_parts() && boundary.pts <= pts)
     }
 }

@@ -1,22 +1,34 @@
+mod gap;
+
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
 
 use crate::cut::{Boundary, Rule, Span};
-use crate::packager::Input;
+use crate::input::Input;
 use crate::segmenter::{Anchor, Counters, Segmenter, Stretch, Timed};
 use crate::target::Filling;
 use crate::{Event, Init, Notice, Presentation, RenditionId, Settings};
+
+use gap::Gap;
+pub(crate) use gap::PATIENCE;
+
+/// How many pictures of a rendition wait at most for the leading video to come as far. Beyond, they go on alone.
+const MAX_EARLY: usize = 256;
 
 /// One rendition's way from samples to parts, over all stretches.
 #[derive(Debug)]
 pub(crate) struct Lane {
     role: Role,
+    name: String,
     settings: Settings,
     part_target: Duration,
     counters: Counters,
     /// The track that the newest init section is for, and the number of that.
     init: Option<(Track, u32)>,
+    /// Samples that wait for the leading video.
+    early: VecDeque<Sample>,
     run: Option<Run>,
 }
 
@@ -24,11 +36,22 @@ pub(crate) struct Lane {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Its own sync samples.
-    Video,
-    /// The video's cuts.
+    LeadingVideo,
+    /// The leading video's cuts, where its own sync samples are.
+    VideoBesideVideo,
+    /// The leading video's cuts.
     AudioBesideVideo,
     /// Time alone.
     AudioAlone,
+}
+
+impl Role {
+    fn kind(self) -> Kind {
+        match self {
+            Self::LeadingVideo | Self::VideoBesideVideo => Kind::Video,
+            Self::AudioBesideVideo | Self::AudioAlone => Kind::Audio,
+        }
+    }
 }
 
 /// What the renditions of a stretch have in common.
@@ -59,10 +82,14 @@ struct Run {
     rule: Rule,
     /// From the timeline of the feed to that of the presentation, in ticks.
     shift: i64,
-    /// Sound that is mostly over by the first picture is left out: the PTS from which on it is not.
-    from: i64,
-    /// From the first sample on.
+    /// Where the stretch begins, as a PTS.
+    first_pts: i64,
+    /// Where the newest sample that was not left out ends.
+    newest: i64,
+    /// From the first sample on, or the first part without one.
     segmenter: Option<Segmenter>,
+    /// While media is missing.
+    gap: Option<Gap>,
     /// Without a frame grid: the newest sample, whose duration the next one tells.
     held: Option<Timed>,
     /// The duration of the sample before that.
@@ -71,19 +98,24 @@ struct Run {
 
 impl Lane {
     pub(crate) fn new(rendition: RenditionId, role: Role, settings: &Settings, presentation: &Presentation) -> Self {
-        let kind = if role == Role::Video { Kind::Video } else { Kind::Audio };
         let end = MediaTime::zero(Timescale::MILLIS);
         Self {
             role,
+            name: presentation.rendition(rendition).map(|rendition| rendition.name.clone()).unwrap_or_default(),
             settings: settings.clone(),
             part_target: presentation.part_target,
-            counters: Counters { rendition, kind, msn: presentation.first_msn, part: 0, end },
+            counters: Counters { rendition, kind: role.kind(), msn: presentation.first_msn, part: 0, end },
             init: None,
+            early: VecDeque::new(),
             run: None,
         }
     }
 
-    /// The end of what there is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.role.kind()
+    }
+
+    /// The end of what there is, between stretches.
     pub(crate) fn end(&self) -> MediaTime {
         self.counters.end
     }
@@ -107,60 +139,103 @@ impl Lane {
             span: Span::new(&self.settings, filling, timescale),
             rule: Rule::new(self.role),
             shift,
-            from: if self.role == Role::Video { i64::MIN } else { first_pts - filling.frame / 2 },
+            first_pts,
+            newest: first_pts,
             segmenter: None,
+            gap: None,
             held: None,
             last_duration: filling.frame,
         });
     }
 
-    /// The next sample. Returns where it begins a segment, if it does.
-    pub(crate) fn push(&mut self, sample: Sample, out: &mut Vec<Event>) -> Option<Boundary> {
-        let run = self.run.as_mut()?;
-        let next = run.timed(sample, self.counters.kind)?;
-        let segmenter = run
-            .segmenter
-            .get_or_insert_with(|| open(self.counters, run.stretch, next.dts, next.pts - next.dts, next.received, out));
-        if let Some(held) = run.held.take() {
-            run.last_duration = next.dts - held.dts;
-            segmenter.place(held, next.dts, out);
-        }
-        if run.rule.cuts(&run.span, segmenter, &next) {
-            segmenter.close_segment(out);
-        }
-        let boundary = Boundary { msn: segmenter.msn(), pts: segmenter.boundary(&next) };
-        let begins = segmenter.elapsed() == 0;
-        out.extend(run.rule.notice(&run.span, self.settings.segment).map(Event::Notice));
-        if run.stretch.filling.on_grid {
-            let true_end = next.dts + run.stretch.filling.frame;
-            segmenter.place(next, true_end, out);
-        } else {
-            run.held = Some(next);
-        }
-        begins.then_some(boundary)
+    /// Takes a sample that may have to wait: see [`Lane::next`].
+    pub(crate) fn queue(&mut self, sample: Sample) {
+        self.early.push_back(sample);
     }
 
-    /// The video has begun a segment.
+    /// The next sample to push. Pictures wait from a sync sample on until the leading video has `shown` one as late, so
+    /// that its boundary is known, whichever of them arrives first.
+    pub(crate) fn next(&mut self, shown: Option<MediaTime>) -> Option<Sample> {
+        let frame = self.run.as_ref().map_or(0, |run| run.stretch.filling.frame);
+        let waits = |next: &Sample| {
+            let about = next.pts - MediaTime::new(frame / 2, next.pts.timescale());
+            next.sync && shown.is_some_and(|shown| about > shown)
+        };
+        let held_back = self.kind() == Kind::Video && self.early.len() <= MAX_EARLY;
+        self.early.pop_front_if(|next| !(held_back && waits(next)))
+    }
+
+    /// The next sample. Returns where segments begin with it.
+    pub(crate) fn push(&mut self, sample: Sample, out: &mut Vec<Event>) -> Vec<Boundary> {
+        let Some(next) = self.run.as_ref().and_then(|run| run.timed(sample, self.role.kind())) else {
+            return Vec::new();
+        };
+        let Some(mut begun) = self.resume(&next, out) else { return Vec::new() };
+        let Some(run) = self.run.as_mut() else { return begun };
+        begun.extend(run.place(next, self.counters, out));
+        out.extend(run.rule.notice(&run.span, self.settings.segment).map(Event::Notice));
+        begun
+    }
+
+    /// The leading video has begun a segment, or tells where it will.
     pub(crate) fn follow(&mut self, boundary: Boundary) {
         if let Some(run) = &mut self.run {
             run.rule.follow(boundary);
         }
     }
 
-    /// How far the decode times written would be from the source's with this sample.
-    pub(crate) fn lag(&self, sample: &Sample) -> Option<MediaTime> {
-        let run = self.run.as_ref()?;
-        let dts = sample.dts.rescale(run.stretch.timescale).ticks() + run.shift;
-        run.segmenter.as_ref().map(|segmenter| segmenter.lag(dts))
+    /// From now on this is the leading video, or not.
+    pub(crate) fn lead(&mut self, leads: bool) {
+        match &mut self.run {
+            Some(run) if leads => run.rule.lead(),
+            Some(run) => run.rule.fall_behind(),
+            None => {}
+        }
     }
 
-    /// Ends the stretch: closes what is open.
-    pub(crate) fn finish(&mut self, out: &mut Vec<Event>) {
+    /// How far the decode times written would be from the source's with this sample.
+    pub(crate) fn lag(&self, sample: &Sample) -> Option<MediaTime> {
+        let dts = self.decode_time(sample)?.ticks();
+        self.run.as_ref()?.segmenter.as_ref().map(|segmenter| segmenter.lag(dts))
+    }
+
+    /// The decode time of a sample on the timeline of the presentation. `None` between stretches.
+    pub(crate) fn decode_time(&self, sample: &Sample) -> Option<MediaTime> {
+        let run = self.run.as_ref()?;
+        let ticks = sample.dts.rescale(run.stretch.timescale).ticks() + run.shift;
+        Some(MediaTime::new(ticks, run.stretch.timescale))
+    }
+
+    /// How far the rendition is: the end of its newest sample, or of its gap. `None` between stretches.
+    pub(crate) fn reach(&self) -> Option<MediaTime> {
+        let run = self.run.as_ref()?;
+        match (&run.gap, &run.segmenter, self.early.back()) {
+            (Some(_), Some(segmenter), _) => Some(MediaTime::new(segmenter.end(), run.stretch.timescale)),
+            (_, _, Some(early)) => self.decode_time(early),
+            _ => Some(MediaTime::new(run.newest, run.stretch.timescale)),
+        }
+    }
+
+    /// The Media Sequence Number of the open segment, or of the next.
+    pub(crate) fn msn(&self) -> Option<u64> {
+        self.run.as_ref()?.segmenter.as_ref().map(Segmenter::msn)
+    }
+
+    /// Closes what is open, at the end of a stretch. Returns the Media Sequence Number of what comes next.
+    pub(crate) fn close(&mut self, now: Instant, out: &mut Vec<Event>) -> Option<u64> {
+        self.run.as_mut()?.close(self.counters, now, out);
+        self.msn()
+    }
+
+    /// Ends the stretch, with gap segments up to this Media Sequence Number: the next one begins with the same in all
+    /// renditions.
+    pub(crate) fn finish(&mut self, msn: u64, now: Instant, out: &mut Vec<Event>) {
+        self.tell_gap(out);
         let Some(run) = self.run.take() else { return };
         let Some(mut segmenter) = run.segmenter else { return };
-        if let Some(held) = run.held {
-            let true_end = held.dts + run.last_duration;
-            segmenter.place(held, true_end, out);
+        while segmenter.msn() < msn {
+            segmenter.place_gap(run.stretch.filling.target, now, out);
+            segmenter.close_segment(out);
         }
         self.counters = segmenter.finish(out);
     }
@@ -192,18 +267,57 @@ impl Lane {
 }
 
 impl Run {
-    /// Puts a sample on the timeline of the presentation; `None` for sound that is left out.
+    /// Puts a sample on the timeline of the presentation; `None` for one that is left out: sound that is mostly over by
+    /// the first picture, and pictures before a sync sample.
     fn timed(&self, sample: Sample, kind: Kind) -> Option<Timed> {
         let ticks = |time: MediaTime| time.rescale(self.stretch.timescale).ticks() + self.shift;
-        let pts = ticks(sample.pts);
-        (pts >= self.from).then(|| Timed {
+        let timed = Timed {
             dts: ticks(sample.dts),
-            pts,
+            pts: ticks(sample.pts),
             // Every access unit of AAC decodes alone.
             sync: sample.sync || kind == Kind::Audio,
             data: sample.data,
             received: sample.received,
-        })
+        };
+        let begins = timed.sync && timed.pts >= self.first_pts - self.stretch.filling.frame / 2;
+        (self.segmenter.is_some() || begins).then_some(timed)
+    }
+
+    /// Puts a sample into a part. Returns where it begins a segment, if it does.
+    fn place(&mut self, next: Timed, counters: Counters, out: &mut Vec<Event>) -> Option<Boundary> {
+        let stretch = self.stretch;
+        let begin = || open(counters, stretch, next.dts, next.pts - next.dts, next.received, out);
+        let mut segmenter = self.segmenter.take().unwrap_or_else(begin);
+        if let Some(held) = self.held.take() {
+            self.last_duration = next.dts - held.dts;
+            segmenter.place(held, next.dts, out);
+        }
+        if self.rule.cuts(&self.span, &segmenter, &next) {
+            segmenter.close_segment(out);
+        }
+        let boundary = Boundary { msn: segmenter.msn(), pts: segmenter.boundary(&next), sync: next.sync };
+        let begins = segmenter.elapsed() == 0;
+        self.newest = next.dts + stretch.filling.frame;
+        if stretch.filling.on_grid {
+            segmenter.place(next, self.newest, out);
+        } else {
+            self.held = Some(next);
+        }
+        self.segmenter = Some(segmenter);
+        begins.then_some(boundary)
+    }
+
+    /// Closes what is open; begins the stretch where no sample has.
+    fn close(&mut self, counters: Counters, now: Instant, out: &mut Vec<Event>) {
+        let stretch = self.stretch;
+        let begin = || open(counters, stretch, self.first_pts, 0, now, out);
+        let mut segmenter = self.segmenter.take().unwrap_or_else(begin);
+        if let Some(held) = self.held.take() {
+            let true_end = held.dts + self.last_duration;
+            segmenter.place(held, true_end, out);
+        }
+        segmenter.close_segment(out);
+        self.segmenter = Some(segmenter);
     }
 }
 

@@ -11,7 +11,9 @@ mod event;
 mod fragment;
 mod history;
 mod init;
+mod input;
 mod lane;
+mod lanes;
 mod multivariant;
 mod name;
 mod notice;
@@ -23,6 +25,7 @@ mod segment;
 mod segmenter;
 mod settings;
 mod target;
+mod waiting;
 mod window;
 
 pub use bitrate::Rates;

@@ -36,11 +36,20 @@ pub enum Notice {
         /// Pictures or sound.
         kind: Kind,
     },
-    /// Sound has come without a keyframe of the announced pictures for so long that the oldest of it is let go. Said
-    /// once per stretch.
+    /// Others have come without a keyframe of the leading pictures for so long that the oldest are let go. Said once per
+    /// stretch.
     NoKeyframe {
-        /// Audio samples that were waiting.
+        /// Samples that were waiting.
         held: usize,
+    },
+    /// The media of a rendition did not come while that of others did. Said once per gap, at its end.
+    Gap {
+        /// The name of the rendition.
+        rendition: String,
+        /// How long a gap viewers find.
+        missing: Duration,
+        /// Samples that came, but too late or where media cannot begin again.
+        left_out: usize,
     },
 }
 
@@ -85,8 +94,14 @@ impl fmt::Display for Notice {
             }
             Self::NoKeyframe { held } => write!(
                 f,
-                "{held} audio samples have come without a keyframe of the video track that was announced: nothing is \
-                 shown until one comes. Check that the encoder sends video"
+                "{held} samples have come without a keyframe of the video track that was announced: nothing is shown \
+                 until one comes. Check that the encoder sends video"
+            ),
+            Self::Gap { rendition, missing, left_out } => write!(
+                f,
+                "{rendition} was missing for {:.1} s while the others went on, and viewers have a gap in it; {left_out} \
+                 samples came too late, or before one to begin with. Check the encoder's load and its uplink",
+                missing.as_secs_f64(),
             ),
         }
     }

@@ -1,28 +1,23 @@
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
 
-use crate::lane::{Lane, Role, Timeline};
-use crate::{Coding, Epoch, Error, Event, Notice, Presentation, Rendition, Settings, init, target};
-
-/// The most samples of sound that wait for the first keyframe of the video that was announced...
-const MAX_HELD: usize = 512;
-/// ...and the most bytes of them. Beyond, the oldest is let go.
-const MAX_HELD_BYTES: usize = 4 * 1_024 * 1_024;
-
-/// How far the decode times written may be from the source's: at a sync sample beyond, a new stretch begins. Reached by a
-/// source with less than a frame per part.
-const MAX_LAG: Duration = Duration::from_secs(10);
+use crate::input::{self, Input};
+use crate::lane::Timeline;
+use crate::lanes::Lanes;
+use crate::waiting::Waiting;
+use crate::{Epoch, Error, Event, Presentation, Rendition, Settings, target};
 
 /// What the first Media Sequence Number counts since 1970. No source makes segments as fast, so a channel that opens anew
 /// begins with a number beyond all that it had: playlists are cached by it.
 const MSN_CLOCK: Duration = Duration::from_millis(500);
 
-/// Turns the samples of a channel into parts, segments and init sections of its renditions: the first video track as
-/// `video`, the first audio track as `audio`.
+/// Turns the samples of a channel into parts, segments and init sections of its renditions: each video track, and the
+/// first audio track.
+///
+/// The first video track decides where segments begin, and the others follow it, so that a Media Sequence Number means the
+/// same time in all renditions. Where the media of one stops while another goes on, it has a gap.
 ///
 /// Samples come in stretches, each begun by [`Packager::start`]. Within a stretch time goes on; the next one goes on with
 /// a discontinuity, where the wall clock says.
@@ -66,7 +61,7 @@ impl Packager {
     /// After an error samples are ignored until the next `start`, and what is open stays so until then or the end.
     pub fn start(&mut self, tracks: &[Track]) -> Result<Vec<Event>, Error> {
         self.inputs.clear();
-        let (inputs, ignored) = choose(tracks)?;
+        let (inputs, ignored) = input::choose(tracks)?;
         if let Some(opened) = &self.opened {
             opened.check(&inputs)?;
         }
@@ -83,9 +78,8 @@ impl Packager {
         let mut out = Vec::new();
         let Some(index) = self.inputs.iter().position(|input| input.track.id == sample.track) else { return out };
         let leads = index == 0 && (sample.sync || self.inputs.iter().all(|input| input.kind() == Kind::Audio));
-        if leads && self.is_far_off(&sample) {
-            self.close(&mut out);
-            self.waiting = Some(Waiting::default());
+        if self.is_elsewhere(index, leads, &sample) {
+            self.break_off(&mut out);
         }
         match self.waiting.take() {
             None => self.package(index, sample, &mut out),
@@ -102,6 +96,19 @@ impl Packager {
                 }
                 self.waiting = Some(waiting);
             }
+        }
+        out
+    }
+
+    /// Nothing has come for too long, though the publisher is still there: closes what is open. The next sync sample
+    /// begins a new stretch.
+    ///
+    /// RFC 8216bis 6.2.1 wants a new segment within 1.5 target durations of the one before: to be called when the whole
+    /// feed has been silent for as long.
+    pub fn stall(&mut self) -> Vec<Event> {
+        let mut out = Vec::new();
+        if self.waiting.is_none() && !self.inputs.is_empty() {
+            self.break_off(&mut out);
         }
         out
     }
@@ -143,64 +150,39 @@ impl Packager {
             unix_millis: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
             discontinuity,
         };
-        for (lane, input) in opened.lanes.iter_mut().zip(&self.inputs) {
-            lane.begin(input, &timeline, out);
+        opened.lanes.begin(&self.inputs, &timeline, first.received, out);
+    }
+
+    fn package(&mut self, index: usize, sample: Sample, out: &mut Vec<Event>) {
+        let Some(opened) = &mut self.opened else { return };
+        if self.waiting.is_some() {
+            return;
+        }
+        opened.lanes.push(index, sample, out);
+        if opened.lanes.apart() {
+            self.break_off(out);
+        } else {
+            opened.lanes.fill(out);
         }
     }
 
-    /// Hands a sample to its rendition, and on to the others where the leading one begins a segment.
-    fn package(&mut self, index: usize, sample: Sample, out: &mut Vec<Event>) {
-        let lanes = self.opened.as_mut().and_then(|opened| opened.lanes.get_mut(index..)).unwrap_or_default();
-        let Some((lane, others)) = lanes.split_first_mut() else { return };
-        let boundary = lane.push(sample, out).filter(|_| index == 0);
-        if let Some(boundary) = boundary {
-            for lane in others {
-                lane.follow(boundary);
-            }
-        }
+    /// Whether the timeline of the source does not go on from where it was.
+    fn is_elsewhere(&self, index: usize, leads: bool, sample: &Sample) -> bool {
+        let Some(Opened { lanes, .. }) = &self.opened else { return false };
+        lanes.far_ahead(index, sample) || (leads && lanes.far_off(index, sample))
+    }
+
+    /// Ends the stretch; the next sync sample begins another.
+    fn break_off(&mut self, out: &mut Vec<Event>) {
+        self.close(out);
+        self.waiting = Some(Waiting::default());
     }
 
     fn close(&mut self, out: &mut Vec<Event>) {
-        for lane in self.opened.iter_mut().flat_map(|opened| &mut opened.lanes) {
-            lane.finish(out);
+        if let Some(opened) = &mut self.opened {
+            opened.lanes.finish(out);
         }
     }
-
-    fn is_far_off(&self, sample: &Sample) -> bool {
-        let lead = self.opened.as_ref().and_then(|opened| opened.lanes.first());
-        lead.and_then(|lane| lane.lag(sample)).is_some_and(|lag| lag.to_duration() > MAX_LAG)
-    }
-}
-
-/// A track and what its rendition says of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Input {
-    pub(crate) track: Track,
-    pub(crate) coding: Coding,
-    /// Its init section.
-    pub(crate) init: Bytes,
-}
-
-impl Input {
-    fn new(track: &Track) -> Result<Self, Error> {
-        Ok(Self { track: track.clone(), coding: init::coding(track)?, init: init::section(track)? })
-    }
-
-    pub(crate) fn kind(&self) -> Kind {
-        self.coding.kind()
-    }
-}
-
-/// The first track of each kind, video first, and a word on the others.
-fn choose(tracks: &[Track]) -> Result<(Vec<Input>, Vec<Notice>), Error> {
-    let mut inputs = Vec::new();
-    let mut ignored = Vec::new();
-    for kind in [Kind::Video, Kind::Audio] {
-        let mut of_kind = tracks.iter().filter(|track| track.format.kind() == kind);
-        inputs.extend(of_kind.next().map(Input::new).transpose()?);
-        ignored.extend(of_kind.map(|track| Notice::TrackIgnored { track: track.id, kind }));
-    }
-    if inputs.is_empty() { Err(Error::NoTracks) } else { Ok((inputs, ignored)) }
 }
 
 /// What lasts from the first sample to the end.
@@ -208,32 +190,23 @@ fn choose(tracks: &[Track]) -> Result<(Vec<Input>, Vec<Notice>), Error> {
 struct Opened {
     presentation: Arc<Presentation>,
     at: Instant,
-    /// In the order of the presentation's renditions.
-    lanes: Vec<Lane>,
+    lanes: Lanes,
 }
 
 impl Opened {
     /// RFC 8216bis 6.2.1: what is fixed here never changes.
     fn new(settings: &Settings, inputs: &[Input], at: Instant, unix: Duration) -> Self {
         let part_target = inputs.first().map_or(settings.part, |lead| target::part_target(&lead.track, settings.part));
-        let renditions: Vec<Rendition> = inputs.iter().map(rendition).collect();
         let presentation = Presentation {
             epoch: Epoch(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)),
             first_msn: u64::try_from(unix.as_millis() / MSN_CLOCK.as_millis()).unwrap_or(0),
             target_duration: settings.target_duration(),
             part_target,
             window: settings.window,
-            renditions,
+            renditions: input::renditions(inputs),
         };
-        let lanes = presentation.ids().zip(inputs).enumerate().map(|(index, (id, input))| {
-            let role = match input.kind() {
-                Kind::Video => Role::Video,
-                Kind::Audio if index > 0 => Role::AudioBesideVideo,
-                Kind::Audio => Role::AudioAlone,
-            };
-            Lane::new(id, role, settings, &presentation)
-        });
-        Self { lanes: lanes.collect(), presentation: Arc::new(presentation), at }
+        let lanes = Lanes::new(&presentation, settings, at);
+        Self { lanes, presentation: Arc::new(presentation), at }
     }
 
     /// The renditions are fixed.
@@ -249,37 +222,6 @@ impl Opened {
         // The opening gap lies before the first sample, and no decode time is negative.
         let since = self.presentation.part_target + now.saturating_duration_since(self.at);
         let since = MediaTime::from_duration(since, Timescale::NINETY_KHZ);
-        self.lanes.iter().map(Lane::end).fold(since, MediaTime::max)
-    }
-}
-
-fn rendition(input: &Input) -> Rendition {
-    let name = match input.kind() {
-        Kind::Video => "video",
-        Kind::Audio => "audio",
-    };
-    Rendition { name: name.into(), coding: input.coding.clone() }
-}
-
-/// Sound that waits for the sync sample that the stretch begins with.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// With the indices of their inputs.
-    held: VecDeque<(usize, Sample)>,
-    bytes: usize,
-    told: bool,
-}
-
-impl Waiting {
-    fn hold(&mut self, index: usize, sample: Sample, out: &mut Vec<Event>) {
-        self.bytes += sample.data.len();
-        self.held.push_back((index, sample));
-        while self.held.len() > MAX_HELD || self.bytes > MAX_HELD_BYTES {
-            if !std::mem::replace(&mut self.told, true) {
-                out.push(Event::Notice(Notice::NoKeyframe { held: self.held.len() }));
-            }
-            let Some((_, oldest)) = self.held.pop_front() else { break };
-            self.bytes -= oldest.data.len();
-        }
+        self.lanes.end().max(since)
     }
 }

@@ -171,7 +171,22 @@ impl Segmenter {
 
     /// The instant that is reached, as a PTS.
     pub(crate) fn next_pts(&self) -> MediaTime {
-        self.time(self.clock.end() + self.delay)
+        self.pts_of(self.clock.end())
+    }
+
+    /// The PTS that is as far ahead of a decode time as at the beginning.
+    pub(crate) fn pts_of(&self, decode_time: i64) -> MediaTime {
+        self.time(decode_time + self.delay)
+    }
+
+    /// The decode time of such a PTS.
+    pub(crate) fn decode_time(&self, pts: MediaTime) -> i64 {
+        pts.rescale(self.stretch.timescale).ticks() - self.delay
+    }
+
+    /// The end of what there is, as a decode time.
+    pub(crate) fn end(&self) -> i64 {
+        self.clock.end()
     }
 
     /// The Media Sequence Number of the open segment, or of the next.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mp4_atom::{Decode, Mdat, Moof, TrunEntry};
 use touchline_media::{Kind, MediaTime, Sample, Timescale};
-use touchline_packager::{Event, Part, Presentation};
+use touchline_packager::{Event, Notice, Part, Presentation};
 
-use crate::viewer::{Viewer, all_parts, all_segment_ends};
+use crate::viewer::{Viewer, all_parts, all_segment_ends, notices};
 
 /// A sample read back from a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub(crate) fn consistent(events: &[Event]) {
         numbered(&presentation, &parts);
         contiguous(&parts, rendition.kind());
         within_part_target(&presentation, &parts);
+        gaps_are_whole_segments(&parts);
         segments_are_their_parts(&presentation, events, index, &parts);
     }
 }
@@ -84,7 +85,9 @@ fn contiguous(parts: &[&Part], kind: Kind) {
         assert!(part.duration.ticks() > 0);
         if part.is_gap() {
             assert!(!part.independent && part.segment_start.is_none_or(|start| start.independent));
-            end = end.map(|end| end + part.duration);
+            // A gap does not say where it is: after a discontinuity the media behind it does.
+            let goes_on = !part.segment_start.is_some_and(|start| start.discontinuity);
+            end = end.filter(|_| goes_on).map(|end| end + part.duration);
             continue;
         }
         let written = samples(part, kind);
@@ -103,6 +106,13 @@ fn contiguous(parts: &[&Part], kind: Kind) {
             assert_eq!(start.independent, written[0].sync);
         }
         end = Some(start + part.duration);
+    }
+}
+
+/// The parts of a segment are all gaps, or none is.
+fn gaps_are_whole_segments(parts: &[&Part]) {
+    for pair in parts.windows(2) {
+        assert!(pair[0].msn != pair[1].msn || pair[0].is_gap() == pair[1].is_gap(), "segment {}", pair[0].msn);
     }
 }
 
@@ -132,28 +142,63 @@ fn segments_are_their_parts(presentation: &Presentation, events: &[Event], index
     }
 }
 
-/// Every sample given is in exactly one part, in order, at its PTS plus what is the same for a stretch in all renditions.
-/// `given` holds the samples of every rendition, by stretch.
+/// Every sample given is in exactly one part, in order, at its PTS plus what is the same for a stretch in all renditions;
+/// or the operator has been told of a gap that it was left out of. `given` holds the samples of every rendition, by
+/// stretch.
 pub(crate) fn complete(events: &[Event], given: &[Vec<Vec<Sample>>]) {
     let presentation = Viewer::open(events).presentation;
     let mut shifts: Vec<Option<MediaTime>> = vec![None; given.len()];
     for (index, rendition) in presentation.renditions.iter().enumerate() {
         let stretches = by_stretch(&all_parts(events, index));
         assert_eq!(stretches.len(), given.len(), "stretches of {}", rendition.name);
+        let mut left_out = 0;
         for ((parts, given), shift) in stretches.iter().zip(given).zip(&mut shifts) {
-            let given = &given[index];
+            let mut given = given[index].iter();
             let media = parts.iter().filter(|part| !part.is_gap());
-            let written: Vec<Written> = media.flat_map(|part| samples(part, rendition.kind())).collect();
-            assert_eq!(written.len(), given.len(), "samples in {}", rendition.name);
-            for (written, given) in written.iter().zip(given) {
-                assert!(written.data == given.data, "the samples of {} are out of order", rendition.name);
+            for written in media.flat_map(|part| samples(part, rendition.kind())) {
+                let skipped = given.clone().position(|given| written.data == given.data);
+                let skipped = skipped.unwrap_or_else(|| panic!("a sample of {} is out of order", rendition.name));
+                left_out += skipped;
+                let given = given.nth(skipped).unwrap();
                 assert_eq!(written.sync, given.sync || rendition.kind() == Kind::Audio);
                 let moved = MediaTime::new(written.pts, given.pts.timescale()) - given.pts;
                 let shift = shift.get_or_insert(moved).rescale(moved.timescale());
                 // The stretch's origin falls between two ticks of the other timescale.
                 assert!((moved.ticks() - shift.ticks()).abs() <= 1, "PTS of {given:?}: {moved:?}, {shift:?}");
             }
+            left_out += given.len();
         }
+        assert_eq!(left_out, told_left_out(events, &rendition.name), "samples that {} lacks", rendition.name);
+    }
+}
+
+fn told_left_out(events: &[Event], name: &str) -> usize {
+    let gaps = notices(events).into_iter().filter_map(|notice| match notice {
+        Notice::Gap { rendition, left_out, .. } if rendition == name => Some(*left_out),
+        _ => None,
+    });
+    gaps.sum()
+}
+
+/// Between stretches all renditions have the same Media Sequence Numbers, and their discontinuities at the same.
+pub(crate) fn alike(events: &[Event]) {
+    let numbers = |index| -> Vec<(u64, bool)> {
+        let starts = all_parts(events, index).into_iter();
+        starts.filter_map(|part| Some((part.msn, part.segment_start?.discontinuity))).collect()
+    };
+    for index in 1..Viewer::open(events).presentation.renditions.len() {
+        assert_eq!(numbers(0), numbers(index));
+    }
+}
+
+/// Every segment begins with a sync sample, unless those were told to be too far apart.
+pub(crate) fn independent(events: &[Event]) {
+    if notices(events).iter().any(|notice| matches!(notice, Notice::LongKeyframeInterval { .. })) {
+        return;
+    }
+    for index in 0..Viewer::open(events).presentation.renditions.len() {
+        let mut starts = all_parts(events, index).into_iter().filter_map(|part| Some((part.msn, part.segment_start?)));
+        assert_eq!(starts.find(|(_, start)| !start.independent), None);
     }
 }
 

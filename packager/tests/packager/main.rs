@@ -13,6 +13,7 @@
 mod boxes;
 mod check;
 mod deltas;
+mod gaps;
 mod part_target;
 mod playlists;
 mod properties;

@@ -1,0 +1,123 @@
+//! What a rendition shows while its media does not come.
+//!
+//! A segment is media or a gap, whole. So the open segment ends where its media does, and gap segments follow, until media
+//! comes again where a segment may begin.
+
+use std::time::{Duration, Instant};
+
+use touchline_media::MediaTime;
+
+use super::{Lane, Run};
+use crate::cut::Boundary;
+use crate::segmenter::{Segmenter, Timed};
+use crate::{Event, Notice};
+
+/// How far a rendition may be behind the one that is furthest before it counts as stalled, in media time; and how near to
+/// that its gap is written. Encoders send sound and pictures of the same instant some hundred milliseconds apart.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Media is missing.
+#[derive(Debug)]
+pub(super) struct Gap {
+    /// Where it ended, as a decode time.
+    since: i64,
+    /// Samples that came too late, or where no segment may begin.
+    left_out: usize,
+}
+
+impl Lane {
+    /// Whether its media is missing.
+    pub(crate) fn in_gap(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.gap.is_some())
+    }
+
+    /// Others have gone on so far that media missing before `until` is not waited for. Returns where segments begin.
+    pub(crate) fn fill(&mut self, until: MediaTime, now: Instant, out: &mut Vec<Event>) -> Vec<Boundary> {
+        let counters = self.counters;
+        let Some(run) = &mut self.run else { return Vec::new() };
+        let until = until.rescale(run.stretch.timescale).ticks();
+        if run.gap.is_none() {
+            if !self.early.is_empty() || run.newest + run.stretch.filling.target > until {
+                return Vec::new();
+            }
+            run.close(counters, now, out);
+            run.gap = run.segmenter.as_ref().map(|open| Gap { since: open.end(), left_out: 0 });
+        }
+        run.fill(until, now, out)
+    }
+
+    /// Ends the gap with `next`, if it may; else leaves `next` out. Returns where segments have begun before it.
+    pub(super) fn resume(&mut self, next: &Timed, out: &mut Vec<Event>) -> Option<Vec<Boundary>> {
+        let run = self.run.as_mut()?;
+        let (Some(gap), Some(open)) = (&mut run.gap, &run.segmenter) else { return Some(Vec::new()) };
+        if !next.sync || next.dts < open.end() || !run.rule.resumes(&run.span, open, next) {
+            gap.left_out += 1;
+            return None;
+        }
+        let begun = run.fill_up_to(next.dts, next.received, out);
+        run.rule.resume();
+        self.tell_gap(out);
+        Some(begun)
+    }
+
+    /// Tells the operator of the gap that ends here.
+    pub(super) fn tell_gap(&mut self, out: &mut Vec<Event>) {
+        let Some(run) = &mut self.run else { return };
+        let (Some(gap), Some(open)) = (run.gap.take(), &run.segmenter) else { return };
+        let missing = MediaTime::new(open.end() - gap.since, run.stretch.timescale).to_duration();
+        let rendition = self.name.clone();
+        out.push(Event::Notice(Notice::Gap { rendition, missing, left_out: gap.left_out }));
+    }
+}
+
+impl Run {
+    /// Writes whole gap parts that end by `until`.
+    fn fill(&mut self, until: i64, now: Instant, out: &mut Vec<Event>) -> Vec<Boundary> {
+        let mut begun = Vec::new();
+        let Some(open) = &mut self.segmenter else { return begun };
+        loop {
+            let segment_end = self.rule.gap_end(&self.span, open);
+            if segment_end <= open.end() {
+                open.close_segment(out);
+                continue;
+            }
+            let len = self.stretch.filling.target.min(segment_end - open.end());
+            if open.end() + len > until {
+                return begun;
+            }
+            begun.extend(announced(open, segment_end));
+            open.place_gap(len, now, out);
+        }
+    }
+
+    /// Writes gap parts that end at `end` exactly, and closes their segment. What is less than a frame beyond the end of
+    /// a segment is part of it.
+    fn fill_up_to(&mut self, end: i64, now: Instant, out: &mut Vec<Event>) -> Vec<Boundary> {
+        let mut begun = Vec::new();
+        while let Some(open) = &mut self.segmenter {
+            let segment_end = self.rule.gap_end(&self.span, open);
+            if segment_end + self.stretch.filling.frame > end {
+                break;
+            }
+            begun.extend(self.fill(segment_end, now, out));
+            if let Some(open) = &mut self.segmenter {
+                open.close_segment(out);
+            }
+        }
+        let Some(open) = &mut self.segmenter else { return begun };
+        while open.end() < end {
+            let len = self.stretch.filling.target.min(end - open.end());
+            begun.extend(announced(open, end));
+            open.place_gap(len, now, out);
+        }
+        open.close_segment(out);
+        begun
+    }
+}
+
+/// The boundaries of a gap segment that begins now: the end is told ahead, for those that are there already.
+fn announced(open: &Segmenter, end: i64) -> impl Iterator<Item = Boundary> + use<> {
+    let boundary = |msn, pts| Boundary { msn, pts, sync: true };
+    let both = [boundary(open.msn(), open.next_pts()), boundary(open.msn() + 1, open.pts_of(end))];
+    both.into_iter().take(if open.elapsed() == 0 { 2 } else { 0 })
+}
