@@ -1,4 +1,4 @@
-use std::convert::Infallible;
+use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -54,9 +54,9 @@ impl From<Bytes> for Body {
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let Some(chunk) = this.chunks.next() else { return Poll::Ready(None) };
         this.left -= chunk.len() as u64;

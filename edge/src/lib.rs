@@ -16,6 +16,7 @@ mod listener;
 mod listing;
 mod metrics;
 mod page;
+mod progress;
 mod range;
 mod request;
 mod response;

@@ -28,6 +28,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections closed at once because as many were open as may be.
     pub connections_refused: Counter,
+    /// Connections ended because their peer took nothing of what it had asked for.
+    pub connections_stalled: Counter,
     /// TLS handshakes completed.
     pub tls_handshakes: Counter,
     /// TLS handshakes that failed or took too long.
@@ -111,6 +113,11 @@ impl Metrics {
             "connections_refused",
             "Connections closed for want of room",
             metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "connections_stalled",
+            "Connections ended because their peer took nothing of what it had asked for",
+            metrics.connections_stalled.clone(),
         );
         registry.register("tls_handshakes", "TLS handshakes completed", metrics.tls_handshakes.clone());
         registry.register(

@@ -11,7 +11,7 @@ pub struct Settings {
     pub handshake_timeout: Duration,
     /// How long a connection may go without a complete request head, idle time between requests included.
     pub head_timeout: Duration,
-    /// How long a viewer may take for what is written at a time, about a part.
+    /// How long a viewer may take for what is written at a time, about a part; on HTTP/2, for 16 KiB of any answer.
     pub write_timeout: Duration,
     /// How long a shutdown waits for the last responses to be taken.
     pub drain: Duration,

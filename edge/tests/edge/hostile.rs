@@ -3,7 +3,10 @@
 use std::pin::pin;
 
 use hyper::{Method, Uri};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use proptest::prelude::*;
+use touchline_edge::{Kind, RequestLabels};
 
 use crate::stage::{Stage, answered};
 
@@ -33,6 +36,33 @@ async fn path_tricks_are_refused() {
         let status = stage.get(path).await.status.as_u16();
         assert!((400..500).contains(&status), "{status} {path}");
     }
+}
+
+/// Neither text nor label nor anything else is kept for a query that nobody has sent before.
+#[tokio::test]
+async fn a_flood_of_junk_queries_is_answered_with_what_is_there() {
+    const FLOOD: u32 = 5_000;
+    let stage = Stage::live();
+    let ask = |query: String| {
+        let headers = [("accept-encoding", "gzip")];
+        stage.request(Method::GET, &format!("/live/main/video/index.m3u8?{query}"), &headers)
+    };
+    let playlist = ask("token=0".into()).await;
+    let built = (stage.metrics.playlists_built.get(), stage.metrics.gzips_built.get());
+    for n in 0..FLOOD {
+        let seen = ask(format!("x{n}={n}&token={n}")).await;
+        assert_eq!((seen.status.as_u16(), seen.body.as_ptr()), (200, playlist.body.as_ptr()));
+        assert_eq!(ask(format!("_HLS_z{n}=1")).await.status, 400);
+        assert_eq!(ask(format!("_HLS_msn={n}x")).await.status, 400);
+    }
+    assert_eq!((stage.metrics.playlists_built.get(), stage.metrics.gzips_built.get()), built);
+    let counted = |status| stage.metrics.requests.get_or_create(&RequestLabels { kind: Kind::Playlist, status }).get();
+    assert_eq!((counted(200), counted(400)), (u64::from(FLOOD) + 1, 2 * u64::from(FLOOD)));
+    let mut registry = Registry::default();
+    registry.register("requests", "", stage.metrics.requests.clone());
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 2, "{text}");
 }
 
 /// One of the words that requests are made of, or anything.
