@@ -12,6 +12,8 @@ pub(crate) enum Request {
     Index,
     /// `/watch/CHANNEL`: the page that plays one.
     Watch(ChannelName),
+    /// `/watch/CHANNEL/`: the same, with a slash that does not belong there.
+    WatchSlash(ChannelName),
     /// `/assets/NAME`: what the pages need.
     Asset(String),
     /// `/channels.json`: the channels that are live.
@@ -42,6 +44,7 @@ impl Request {
             [Some(""), None, ..] => Ok(Self::Index),
             [Some("channels.json"), None, ..] => Ok(Self::Channels),
             [Some("watch"), Some(channel), None, ..] => Ok(Self::Watch(channel.parse()?)),
+            [Some("watch"), Some(channel), Some(""), None, _] => Ok(Self::WatchSlash(channel.parse()?)),
             [Some("assets"), Some(name), None, ..] => Ok(Self::Asset(name.into())),
             [Some("live"), Some(channel), Some(PLAYLIST), None, ..] => Ok(Self::Multivariant(channel.parse()?)),
             [Some("live"), Some(channel), Some(rendition), Some(PLAYLIST), None] => Ok(Self::Media {
@@ -60,7 +63,7 @@ impl Request {
     /// What it counts as.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Index | Self::Watch(_) | Self::Asset(_) | Self::Channels => Kind::Page,
+            Self::Index | Self::Watch(_) | Self::WatchSlash(_) | Self::Asset(_) | Self::Channels => Kind::Page,
             Self::Multivariant(_) => Kind::Multivariant,
             Self::Media { .. } => Kind::Playlist,
             Self::Resource { name, .. } => Kind::of(name.item),
@@ -82,6 +85,7 @@ mod tests {
             ("/", Request::Index),
             ("/channels.json", Request::Channels),
             ("/watch/main", Request::Watch(main.clone())),
+            ("/watch/main/", Request::WatchSlash(main.clone())),
             ("/assets/watch-Bx3_9-aQ.js", Request::Asset("watch-Bx3_9-aQ.js".into())),
             ("/live/main/index.m3u8", Request::Multivariant(main.clone())),
             (
@@ -110,7 +114,7 @@ mod tests {
             "/live/main",
             "/live/main/",
             "/watch",
-            "/watch/main/",
+            "/watch/main//",
             "/assets",
             "/etc/passwd",
         ] {

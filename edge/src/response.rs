@@ -1,8 +1,11 @@
+//! What goes out. No response carries a validator (ETag, Last-Modified): media never changes, so that nobody has to ask
+//! again, and a playlist has changed whenever a player asks.
+
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -23,6 +26,8 @@ const REQUEST_HEADERS: HeaderValue =
 const EXPOSED: HeaderValue = HeaderValue::from_static("Age, Content-Length, Content-Range, Date");
 /// One day, the longest that a browser remembers a preflight.
 const PREFLIGHT_SECONDS: u64 = 86_400;
+/// A day: the address of a page does not change with the programme.
+const MOVED: Lifetime = Lifetime::Seconds(86_400);
 /// When a viewer that was turned away comes again.
 const RETRY_SECONDS: u64 = 1;
 
@@ -117,6 +122,14 @@ pub(crate) fn error(error: &Error) -> Response<Body> {
         Error::Range { len } => insert_text(&mut response, CONTENT_RANGE, format!("bytes */{len}")),
         _ => {}
     }
+    response
+}
+
+/// The page is elsewhere for good.
+pub(crate) fn moved(path: String) -> Response<Body> {
+    let mut response =
+        of(StatusCode::PERMANENT_REDIRECT, "text/plain; charset=utf-8", MOVED, Bytes::from(format!("{path}\n")));
+    insert_text(&mut response, LOCATION, path);
     response
 }
 

@@ -79,6 +79,67 @@ async fn head_is_the_head_of_get() {
 }
 
 #[tokio::test]
+async fn head_of_a_compressed_playlist_has_the_length_of_that() {
+    let stage = Stage::live();
+    for path in ["/live/main/index.m3u8", "/live/main/video/index.m3u8"] {
+        let get = stage.request(Method::GET, path, &[("accept-encoding", "gzip")]).await;
+        let head = stage.request(Method::HEAD, path, &[("accept-encoding", "gzip")]).await;
+        assert_eq!((head.status, &head.headers), (get.status, &get.headers), "{path}");
+        assert_eq!(
+            (head.header("content-length"), head.body.len()),
+            (get.body.len().to_string().as_str(), 0),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn playlists_vary_by_encoding_whichever_they_come_in() {
+    let stage = Stage::live();
+    for path in ["/live/main/index.m3u8", "/live/main/video/index.m3u8", "/live/main/video/index.m3u8?_HLS_msn=100"] {
+        for (accepted, encoding) in [("gzip", "gzip"), ("gzip;q=0", ""), ("br", ""), ("identity", "")] {
+            let seen = stage.request(Method::GET, path, &[("accept-encoding", accepted)]).await;
+            let form = (seen.header("content-encoding"), seen.header("vary"));
+            assert_eq!(form, (encoding, "Accept-Encoding"), "{path} {accepted}");
+        }
+    }
+}
+
+/// RFC 8216bis B.1, in target durations of two seconds: six for a playlist that was waited for, half a one for any
+/// other, at most four for what is refused there and one elsewhere.
+#[tokio::test(start_paused = true)]
+async fn caches_keep_each_answer_as_long_as_it_stands() {
+    let stage = Stage::live();
+    let playlist = "/live/main/video/index.m3u8";
+    for (path, status, lifetime) in [
+        (format!("{playlist}?_HLS_msn=100"), 200, "public, max-age=12"),
+        (format!("{playlist}?_HLS_msn=101&_HLS_part=1"), 200, "public, max-age=12"),
+        (format!("{playlist}?_HLS_skip=YES"), 200, "public, max-age=1"),
+        (playlist.into(), 200, "public, max-age=1"),
+        ("/live/main/index.m3u8".into(), 200, "public, max-age=1"),
+        (video("part5", "m4s"), 200, "public, max-age=31536000, immutable"),
+        (video("seg100", "m4s"), 200, "public, max-age=31536000, immutable"),
+        (video("init0", "mp4"), 200, "public, max-age=31536000, immutable"),
+        (format!("{playlist}?_HLS_msn=999"), 400, "no-store"),
+        (format!("{playlist}?_HLS_msn=x"), 400, "public, max-age=1"),
+        (format!("{playlist}?_HLS_msn=102"), 503, "no-store"),
+        (video("part99", "m4s"), 404, "no-store"),
+        ("/live/none/index.m3u8".into(), 404, "public, max-age=1"),
+    ] {
+        let seen = stage.get(&path).await;
+        assert_eq!((seen.status.as_u16(), seen.header("cache-control")), (status, lifetime), "{path}");
+        assert_eq!((seen.header("etag"), seen.header("age")), ("", ""), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_slash_behind_the_watch_page_leads_to_it() {
+    assert_snapshot!(get("/watch/main/", &[]).await);
+    assert_eq!(Stage::live().get("/watch/%2e%2e/").await.status, 400);
+    assert_eq!(Stage::live().get("/watch//").await.status, 400);
+}
+
+#[tokio::test]
 async fn preflight() {
     let headers = [("origin", "https://example.com"), ("access-control-request-headers", "range")];
     assert_snapshot!(whole(Method::OPTIONS, &video("part5", "m4s"), &headers).await);
