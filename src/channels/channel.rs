@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use touchline_edge::Hub;
 use touchline_media::{ChannelName, Track, feed};
@@ -64,19 +65,41 @@ impl Channel {
         name
     }
 
+    /// Packages a feed until its publisher leaves.
     async fn package(&mut self, feed: &mut feed::Reader) {
-        while let Some(event) = feed.next().await {
-            let events = match event {
-                feed::Event::Start { tracks, skipped } => {
-                    if skipped > 0 {
-                        warn!("the packager fell behind and lost {skipped} samples: the machine is overloaded");
-                    }
-                    self.start(&tracks)
-                }
-                feed::Event::Sample(sample) => self.packager.push(sample),
+        // RFC 8216bis 6.2.1: a playlist that goes on has a new segment within 1.5 target durations.
+        let patience = Duration::from_secs(self.settings.hls.target_duration().into()) * 3 / 2;
+        loop {
+            let events = match timeout(patience, feed.next()).await {
+                Ok(Some(event)) => self.take(event),
+                Ok(None) => return,
+                Err(_) => self.stall(patience),
             };
             self.publish(&events);
         }
+    }
+
+    fn take(&mut self, event: feed::Event) -> Vec<Event> {
+        match event {
+            feed::Event::Start { tracks, skipped } => {
+                if skipped > 0 {
+                    warn!("the packager fell behind and lost {skipped} samples: the machine is overloaded");
+                }
+                self.start(&tracks)
+            }
+            feed::Event::Sample(sample) => self.packager.push(sample),
+        }
+    }
+
+    fn stall(&mut self, silent: Duration) -> Vec<Event> {
+        let events = self.packager.stall();
+        if !events.is_empty() {
+            warn!(
+                "the publisher is connected but has sent nothing for {silent:?}: viewers wait until a keyframe comes. \
+                 Check its network"
+            );
+        }
+        events
     }
 
     fn start(&mut self, tracks: &[Track]) -> Vec<Event> {
@@ -149,4 +172,57 @@ impl Channel {
 fn new_packager(settings: &Settings) -> Packager {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     Packager::new(settings.hls.clone(), WallClock { instant: Instant::now(), unix })
+}
+
+#[cfg(test)]
+mod tests {
+    use touchline_edge::Metrics;
+    use touchline_media::{Format, MediaTime, Sample, TrackId, aac};
+
+    use super::*;
+    use crate::config::Keys;
+
+    const TRACK: TrackId = TrackId(1);
+
+    fn channel() -> Channel {
+        let hub = Hub::new(touchline_edge::Settings::default(), Metrics::default());
+        let hls = packager::Settings::default();
+        let settings = Settings { keys: Keys::default(), hls, grace: Duration::ZERO };
+        Channel::new("main".parse().unwrap(), hub, Arc::new(settings))
+    }
+
+    /// A second of sound from `second` on.
+    fn send(feed: &mut feed::Writer, second: i64) {
+        for frame in 47 * second..47 * (second + 1) {
+            let dts = MediaTime::new(1_024 * frame, aac().timescale());
+            let received = Instant::now();
+            feed.push(Sample { track: TRACK, dts, pts: dts, sync: true, data: vec![0; 300].into(), received });
+        }
+    }
+
+    fn aac() -> aac::Config {
+        aac::Config::parse(vec![0x11, 0x90].into()).unwrap()
+    }
+
+    /// Whether what is open after so much silence is still open.
+    async fn is_open_after(silence: Duration) -> bool {
+        let (mut writer, mut reader) = feed::channel();
+        let config = aac();
+        let timescale = config.timescale();
+        let track = Track { id: TRACK, timescale, format: Format::Aac(config), frame_ticks: Some(1_024) };
+        writer.start(Arc::new([track]));
+        send(&mut writer, 0);
+        let mut channel = channel();
+        tokio::select! {
+            () = channel.package(&mut reader) => unreachable!("the publisher is still there"),
+            () = tokio::time::sleep(silence) => {}
+        }
+        !channel.packager.stall().is_empty()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_that_falls_silent_is_closed_after_one_and_a_half_target_durations() {
+        assert!(is_open_after(Duration::from_millis(2_990)).await);
+        assert!(!is_open_after(Duration::from_millis(3_010)).await);
+    }
 }
