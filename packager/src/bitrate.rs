@@ -22,7 +22,7 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn part(&mut self, part: &Part) {
-        if part.is_gap() {
+        if part.gap {
             return;
         }
         self.bits += part.data.len() as u64 * 8;

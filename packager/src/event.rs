@@ -51,20 +51,15 @@ pub struct Part {
     pub duration: MediaTime,
     /// Whether it contains a sync sample.
     pub independent: bool,
-    /// One CMAF chunk: `moof` and `mdat`. Empty where the part is missing (RFC 8216bis 4.4.4.7): see [`Part::is_gap`].
+    /// Whether its media is missing (RFC 8216bis 4.4.4.9). A segment is media or a gap, whole: the parts of a segment are
+    /// all gaps, or none is.
+    pub gap: bool,
+    /// One CMAF chunk: `moof` and `mdat`. That of a gap holds no sample, for players that fetch it all the same.
     pub data: Bytes,
     /// What holds for the segment that it begins; on index 0 and only there.
     pub segment_start: Option<SegmentStart>,
     /// When the last byte of its last sample had arrived.
     pub received: Instant,
-}
-
-impl Part {
-    /// Whether its media is missing (RFC 8216bis 4.4.4.9: GAP). A segment is media or a gap, whole: the parts of a
-    /// segment are all gaps, or none is.
-    pub fn is_gap(&self) -> bool {
-        self.data.is_empty()
-    }
 }
 
 /// What is known of a segment when its first part exists.

@@ -192,7 +192,7 @@ fn write_map(f: &mut fmt::Formatter<'_>, epoch: Epoch, init: u32) -> fmt::Result
 fn write_part(f: &mut fmt::Formatter<'_>, epoch: Epoch, part: &Part) -> fmt::Result {
     let name = Name { epoch, item: Item::Part(part.number) };
     write!(f, "#EXT-X-PART:DURATION={},URI=\"{name}\"", Seconds::from(part.duration))?;
-    f.write_str(match (part.is_gap(), part.independent) {
+    f.write_str(match (part.gap, part.independent) {
         (true, _) => ",GAP=YES\n",
         (false, true) => ",INDEPENDENT=YES\n",
         (false, false) => "\n",

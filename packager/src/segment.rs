@@ -41,7 +41,7 @@ pub(crate) enum Body {
 
 impl Segment {
     pub(crate) fn new(start: SegmentStart, maps: bool, first: Part) -> Self {
-        let gap = first.is_gap();
+        let gap = first.gap;
         Self { msn: first.msn, start, maps, gap, first_part: first.number, parts: vec![first], whole: None }
     }
 

@@ -52,16 +52,21 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
-    /// The Unix time at an instant, rounded to the millisecond that EXT-X-PROGRAM-DATE-TIME writes.
+    /// The Unix time at an instant, in the whole milliseconds that EXT-X-PROGRAM-DATE-TIME writes: that of pictures rounded
+    /// up, that of sound down.
     ///
-    /// It depends on the instant alone: whatever begins at the same instant has the same date in every rendition, and
-    /// what lies a whole number of milliseconds later has a date so much later.
-    fn unix_at(&self, pts: MediaTime) -> Duration {
+    /// It depends on the instant alone, and sound is never dated later against pictures than it is. hls.js places sound
+    /// by its dates; where its segments end in the playlist after they end in the buffer, it can wait for ever for the
+    /// rest of one that it has.
+    fn unix_at(&self, pts: MediaTime, kind: Kind) -> Duration {
         let (scale, anchor) = (i128::from(pts.timescale().get()), i128::from(self.pts.timescale().get()));
         let apart = i128::from(pts.ticks()) * anchor - i128::from(self.pts.ticks()) * scale;
-        let unit = scale * anchor;
-        let millis = i128::from(self.millis) + (apart * 2_000 + unit).div_euclid(2 * unit);
-        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+        let (thousand, unit) = (apart * 1_000, scale * anchor);
+        let since = match kind {
+            Kind::Video => -(-thousand).div_euclid(unit),
+            Kind::Audio => thousand.div_euclid(unit),
+        };
+        Duration::from_millis(u64::try_from(i128::from(self.millis) + since).unwrap_or(0))
     }
 }
 
@@ -216,7 +221,7 @@ impl Segmenter {
 
     fn segment_start(&self, pts: MediaTime, independent: bool) -> SegmentStart {
         SegmentStart {
-            program_date_time: self.stretch.anchor.unix_at(pts),
+            program_date_time: self.stretch.anchor.unix_at(pts, self.counters.kind),
             discontinuity: self.discontinuity,
             independent,
             init: self.stretch.init,
@@ -233,6 +238,7 @@ impl Segmenter {
             number,
             duration: self.time(self.filled),
             independent: self.independent,
+            gap: self.samples.is_empty(),
             data: self.chunk(),
             segment_start: self.start.take(),
             received,
@@ -244,11 +250,8 @@ impl Segmenter {
         self.independent = false;
     }
 
-    /// What the open part holds; nothing for a gap.
+    /// What the open part holds.
     fn chunk(&self) -> Bytes {
-        if self.samples.is_empty() {
-            return Bytes::new();
-        }
         // ISO/IEC 14496-12 8.8.5: counts the fragments from 1; it may wrap.
         #[expect(clippy::cast_possible_truncation, reason = "meant to wrap")]
         let sequence = (self.counters.part as u32).wrapping_add(1);

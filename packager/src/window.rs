@@ -363,7 +363,7 @@ impl Window {
 
     fn segment(&self, msn: u64) -> Option<Found> {
         let segment = &self.segments.get(self.index(msn)?)?.segment;
-        match &segment.whole.as_ref().filter(|_| !segment.gap)?.body {
+        match &segment.whole.as_ref()?.body {
             Body::Here(chunks) => Some(Found::Ready(Resource::Chunks(Arc::clone(chunks)))),
             Body::Elsewhere { len } => Some(Found::Offloaded { msn, len: *len }),
         }
@@ -371,17 +371,15 @@ impl Window {
 
     fn part(&self, number: u64) -> Option<&Part> {
         let growing = self.open.as_ref().and_then(|open| open.part(number));
-        let found = growing.or_else(|| {
+        growing.or_else(|| {
             let after = self.segments.partition_point(|retained| retained.segment.first_part <= number);
             self.segments.get(after.checked_sub(1)?)?.segment.part(number)
-        });
-        found.filter(|part| !part.is_gap())
+        })
     }
 }
 
-/// What is to be kept of a segment elsewhere: nothing of a gap.
 fn offload(segment: &Segment) -> Option<Offload> {
-    match &segment.whole.as_ref().filter(|_| !segment.gap)?.body {
+    match &segment.whole.as_ref()?.body {
         Body::Here(chunks) => Some(Offload { msn: segment.msn, chunks: Arc::clone(chunks) }),
         Body::Elsewhere { .. } => None,
     }

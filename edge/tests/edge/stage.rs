@@ -168,6 +168,7 @@ impl Stage {
             number: self.number,
             duration: MediaTime::new(ticks, timescale),
             independent: self.index == 0,
+            gap: false,
             data: format!("[part {} of {rendition:?}]", self.number).into(),
             segment_start: (self.index == 0).then_some(start),
             received: self.started + since,

@@ -83,7 +83,7 @@ fn contiguous(parts: &[&Part], kind: Kind) {
     let mut end: Option<MediaTime> = None;
     for part in parts {
         assert!(part.duration.ticks() > 0);
-        if part.is_gap() {
+        if part.gap {
             assert!(!part.independent && part.segment_start.is_none_or(|start| start.independent));
             // A gap does not say where it is: after a discontinuity the media behind it does.
             let goes_on = !part.segment_start.is_some_and(|start| start.discontinuity);
@@ -112,7 +112,7 @@ fn contiguous(parts: &[&Part], kind: Kind) {
 /// The parts of a segment are all gaps, or none is.
 fn gaps_are_whole_segments(parts: &[&Part]) {
     for pair in parts.windows(2) {
-        assert!(pair[0].msn != pair[1].msn || pair[0].is_gap() == pair[1].is_gap(), "segment {}", pair[0].msn);
+        assert!(pair[0].msn != pair[1].msn || pair[0].gap == pair[1].gap, "segment {}", pair[0].msn);
     }
 }
 
@@ -125,7 +125,7 @@ fn within_part_target(presentation: &Presentation, parts: &[&Part]) {
         assert!(duration <= millis, "part {index} lasts {duration} of {target:?}");
         let last_of_segment = parts.get(index + 1).is_none_or(|next| next.index == 0);
         let least = MediaTime::new(millis.ticks() * 85, Timescale::new(100_000).unwrap());
-        assert!(last_of_segment || part.is_gap() || duration >= least, "part {index} lasts {duration} of {target:?}");
+        assert!(last_of_segment || part.gap || duration >= least, "part {index} lasts {duration} of {target:?}");
     }
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn complete(events: &[Event], given: &[Vec<Vec<Sample>>]) {
         let mut left_out = 0;
         for ((parts, given), shift) in stretches.iter().zip(given).zip(&mut shifts) {
             let mut given = given[index].iter();
-            let media = parts.iter().filter(|part| !part.is_gap());
+            let media = parts.iter().filter(|part| !part.gap);
             for written in media.flat_map(|part| samples(part, rendition.kind())) {
                 let skipped = given.clone().position(|given| written.data == given.data);
                 let skipped = skipped.unwrap_or_else(|| panic!("a sample of {} is out of order", rendition.name));

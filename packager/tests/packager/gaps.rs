@@ -33,7 +33,7 @@ fn column(events: &[Event], rendition: usize) -> Vec<String> {
     for part in all_parts(events, rendition) {
         if let Some(start) = part.segment_start {
             let begins = start.program_date_time.as_secs_f64() - OPENING.as_secs_f64();
-            let what = match (part.is_gap(), start.independent) {
+            let what = match (part.gap, start.independent) {
                 (true, _) => "gap",
                 (false, true) => "media",
                 (false, false) => "media, dependent",
@@ -84,7 +84,7 @@ fn a_pause_within_patience_is_no_gap() {
         for (pictures, sound) in [(hole.clone(), 0.0..0.0), (0.0..0.0, hole.clone())] {
             let (_, events) = with_holes(pictures, sound, 12.0);
             assert!(notices(&events).is_empty(), "{}", segments(&events));
-            assert_eq!(all_parts(&events, 0).iter().chain(&all_parts(&events, 1)).filter(|p| p.is_gap()).count(), 2);
+            assert_eq!(all_parts(&events, 0).iter().chain(&all_parts(&events, 1)).filter(|p| p.gap).count(), 2);
         }
     }
 }
