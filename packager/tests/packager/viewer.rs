@@ -79,7 +79,7 @@ impl Viewer {
 /// The parts of the rendition with this index that have media.
 pub(crate) fn parts(events: &[Event], rendition: usize) -> Vec<&Part> {
     let mut parts = all_parts(events, rendition);
-    parts.retain(|part| !part.is_gap());
+    parts.retain(|part| !part.gap);
     parts
 }
 
