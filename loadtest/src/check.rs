@@ -3,17 +3,28 @@
 //! It plays all renditions of a stream at once, probes the delivery directives, parses the media and checks timing, and has a verdict for
 //! every rule of draft-pantos-hls-rfc8216bis-22 that a server can break. It knows nothing of the server but its URL.
 
+mod client;
+mod command;
 pub mod dial;
+mod evidence;
+mod judgement;
+mod ledger;
+mod media;
+mod page;
 mod playlist;
+mod probe;
 mod report;
 mod rule;
 pub mod rules;
 mod seconds;
+mod tls;
+mod watch;
 
 use std::time::Duration;
 
 use url::Url;
 
+pub use command::{Options, run};
 use dial::Dial;
 pub use report::{Finding, Place, Report, Verdict};
 pub use rule::{Level, Rule};
@@ -55,15 +66,6 @@ pub enum Error {
 ///
 /// # Errors
 /// When there is nothing to judge: no connection, no playlist.
-pub async fn judge(_dial: impl Dial, url: Url, plan: Plan) -> Result<Report, Error> {
-    let findings = rules::all()
-        .map(|rule| Finding {
-            rule: *rule,
-            verdict: Verdict::NotSeen,
-            evidence: rule.unseen.to_owned(),
-            place: None,
-            more: 0,
-        })
-        .collect();
-    Ok(Report { url: url.into(), watched: plan.watch, seen: String::new(), findings })
+pub async fn judge(dial: impl Dial, url: Url, plan: Plan) -> Result<Report, Error> {
+    judgement::run(dial, url, plan).await
 }

@@ -1,7 +1,9 @@
 //! The `touchline-loadtest` command.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
-use touchline_loadtest::feed;
+use touchline_loadtest::{check, feed};
 
 /// Feeds, viewers and judges for live streaming servers, from outside: they speak wire protocols only.
 #[derive(Parser)]
@@ -13,13 +15,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Options),
     Feed(feed::Options),
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Feed(options) => feed::run(&options).await?,
+        Command::Check(options) => Ok(check::run(&options).await),
+        Command::Feed(options) => {
+            feed::run(&options).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
-    Ok(())
 }

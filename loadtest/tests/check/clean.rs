@@ -44,6 +44,11 @@ fn a_server_with_tls_passes() {
 }
 
 #[test]
+fn parts_that_are_byte_ranges_pass() {
+    passes(Shape::RANGES, &[]);
+}
+
+#[test]
 fn missing_segments_pass() {
     passes(Shape::GAPS, &[]);
 }

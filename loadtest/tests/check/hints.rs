@@ -1,6 +1,6 @@
 //! Faults of preload hints and rendition reports (6.2.6, 4.4.5.3, 4.4.5.4).
 
-use crate::origin::Fault;
+use crate::origin::{Fault, Shape};
 use crate::proof::Proof;
 
 /// What the judge has to say of them.
@@ -12,11 +12,13 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof::fails(Fault::HintNotFound, &["hint-is-held"]),
     Proof::fails(Fault::HintTrickles, &["part-at-once"]),
     Proof::warns(Fault::UnhintedHeld, &["unknown-refused-at-once"]),
+    Proof::warns(Fault::OpenRangeAsWhole, &["byte-range-parts"]).in_shape(Shape::RANGES),
     Proof::fails(Fault::NoReports, &["reports-complete"]),
     Proof::fails(Fault::NoSoundReport, &["reports-complete"]),
     Proof::fails(Fault::ReportAbsolute, &["report-uri"]),
     Proof::fails(Fault::ReportPredicts, &["report-last-part"]),
     Proof::fails(Fault::ReportNextSegment, &["report-last-part"]),
+    Proof::fails(Fault::ReportCountsParts, &["report-last-part", "report-fresh"]),
     Proof::fails(Fault::ReportLacksPart, &["report-last-part"]),
     Proof::fails(Fault::ReportStale, &["report-fresh"]),
 ];

@@ -9,6 +9,7 @@ mod fault;
 mod media;
 mod multivariant;
 mod playlist;
+mod ranges;
 mod reply;
 mod service;
 mod timeline;
@@ -39,6 +40,8 @@ pub(crate) struct Shape {
     pub(crate) delta: bool,
     /// Whether the segment before every discontinuity is missing.
     pub(crate) gaps: bool,
+    /// Whether parts are byte ranges of their segments.
+    pub(crate) ranges: bool,
     /// Whether it is reached by https.
     pub(crate) tls: bool,
     /// How many seconds after the first client's arrival the stream ends.
@@ -51,11 +54,12 @@ impl Shape {
         renditions: &[Rendition::High, Rendition::Low, Rendition::Audio],
         delta: true,
         gaps: false,
+        ranges: false,
         tls: false,
         end: None,
     };
-    /// The same, for twenty seconds more.
-    pub(crate) const ENDED: Self = Self { end: Some(20), ..Self::LADDER };
+    /// The same, for ten seconds more.
+    pub(crate) const ENDED: Self = Self { end: Some(10), ..Self::LADDER };
     /// Sound alone.
     pub(crate) const SOUND: Self = Self { renditions: &[Rendition::Audio], ..Self::LADDER };
     /// One rung without sound.
@@ -66,6 +70,8 @@ impl Shape {
     pub(crate) const NO_DELTA: Self = Self { delta: false, ..Self::LADDER };
     /// With missing segments.
     pub(crate) const GAPS: Self = Self { gaps: true, ..Self::LADDER };
+    /// With parts that are byte ranges.
+    pub(crate) const RANGES: Self = Self { ranges: true, ..Self::LADDER };
     /// Over TLS.
     pub(crate) const SECURE: Self = Self { tls: true, ..Self::LADDER };
 }
@@ -89,6 +95,11 @@ impl Origin {
     /// Whether this is what is wrong.
     fn wrong(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
+    }
+
+    /// The name of media playlists.
+    fn index(&self) -> &'static str {
+        if self.wrong(Fault::PlaylistAsText) { "index" } else { "index.m3u8" }
     }
 
     /// Milliseconds since the stream began.

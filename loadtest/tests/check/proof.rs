@@ -6,6 +6,9 @@ use touchline_loadtest::check::{Plan, Report, Verdict, judge};
 
 use crate::origin::{Fault, Origin, Shape};
 
+/// A discontinuity comes and another one leaves, faults of one moment happen, and a stall ends.
+const WATCH: Duration = Duration::from_secs(16);
+
 /// What the judge has to say of a fault.
 pub(crate) struct Proof {
     pub(crate) fault: Fault,
@@ -54,7 +57,7 @@ impl Proof {
 /// The judge's report on an origin, in a time of its own: half a minute of it passes in milliseconds.
 pub(crate) fn judged(fault: Option<Fault>, shape: Shape) -> Report {
     // Certificates of tests have no authority behind them.
-    let plan = Plan { watch: Duration::from_secs(30), insecure: true, ..Plan::default() };
+    let plan = Plan { watch: WATCH, insecure: true, ..Plan::default() };
     let url = format!("{}://origin.test/live/main.m3u8", if shape.tls { "https" } else { "http" });
     in_paused_time(async { judge(Origin::new(fault, shape), url.parse().unwrap(), plan).await.unwrap() })
 }

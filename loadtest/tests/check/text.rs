@@ -1,6 +1,6 @@
 //! Faults of text, versions and what a header says (RFC 8216bis 4.1 to 4.4.3, 8).
 
-use crate::origin::Fault;
+use crate::origin::{Fault, Shape};
 use crate::proof::Proof;
 
 /// What the judge has to say of them.
@@ -10,6 +10,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof::fails(Fault::StrayWhitespace, &["text-clean"]),
     Proof::fails(Fault::NoExtM3u, &["text-clean"]),
     Proof::fails(Fault::UnquotedUri, &["attribute-lists"]),
+    Proof::fails(Fault::UnquotedByteRange, &["attribute-lists"]).in_shape(Shape::RANGES),
     Proof::fails(Fault::QuotedYes, &["attribute-lists"]),
     Proof::fails(Fault::ExponentDuration, &["attribute-lists"]),
     Proof::fails(Fault::AttributeTwice, &["attribute-lists"]),

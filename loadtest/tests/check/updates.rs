@@ -19,7 +19,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof::fails(Fault::SegmentsUnlinked, &["segments-retained"]),
     Proof::fails(Fault::WindowTooShort, &["playlist-long-enough"]),
     Proof::fails(Fault::Stall, &["parts-in-time"]),
-    Proof::fails(Fault::PartsInBunches, &["parts-in-time"]),
+    Proof::warns(Fault::PartsInBunches, &["parts-in-time"]),
     Proof::fails(Fault::ListedBeforeThere, &["listed-is-available"]),
     Proof::fails(Fault::SegmentListedBeforeThere, &["listed-is-available"]),
     Proof::fails(Fault::SoundLags, &["renditions-in-sync"]),

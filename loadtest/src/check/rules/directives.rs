@@ -1,6 +1,14 @@
 //! Delivery directives: blocking reload and delta updates.
 
+use std::time::Duration;
+
+use crate::check::evidence::{Evidence, Refused, Version};
+use crate::check::ledger::Ledger;
 use crate::check::rule::{Rule, must, profile, should};
+use crate::check::seconds::Seconds;
+
+/// What the end of a hold may be early or late.
+const HOLD_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// The rules of this chapter.
 pub(super) const RULES: &[&Rule] = &[
@@ -79,3 +87,62 @@ pub(in crate::check) const DELTA_DATE_RANGES: Rule =
         .unseen("the server does not advertise CAN-SKIP-DATERANGES");
 pub(in crate::check) const SKIP_IGNORED: Rule =
     must("skip-ignored", "6.2.5.1", "_HLS_skip is ignored where it is not offered and when its value is unknown");
+
+/// Judges the blocking reloads that were recorded; the rest is probed.
+pub(super) fn judge(evidence: &Evidence, ledger: &mut Ledger) {
+    for recording in &evidence.renditions {
+        for version in &recording.versions {
+            let Some((msn, part)) = version.awaited else { continue };
+            awaited(ledger, version, msn, part);
+        }
+        let Some(target) = recording.first().and_then(|version| version.media.target()) else { continue };
+        for refused in &recording.refused {
+            hold_ends(ledger, refused, target);
+        }
+    }
+}
+
+fn awaited(ledger: &mut Ledger, version: &Version, msn: u64, part: Option<u64>) {
+    let media = &version.media;
+    if media.ended {
+        return;
+    }
+    match part {
+        Some(part) if media.has_part(msn, part) => {
+            ledger.kept(&BLOCKS_FOR_PART, "every answer had the part that was waited for");
+        }
+        Some(part) => {
+            let fault = format!("_HLS_msn={msn}&_HLS_part={part} was answered without that part");
+            ledger.broken(&BLOCKS_FOR_PART, fault, version.place(1));
+        }
+        None if media.last_complete().is_some_and(|last| last >= msn) => {
+            ledger.kept(&BLOCKS_FOR_SEGMENT, "every answer had the segment that was waited for");
+        }
+        None => {
+            let fault = format!("_HLS_msn={msn} was answered without that segment");
+            ledger.broken(&BLOCKS_FOR_SEGMENT, fault, version.place(1));
+        }
+    }
+}
+
+fn hold_ends(ledger: &mut Ledger, refused: &Refused, target: Seconds) {
+    let limit = target.times(3, 1).to_duration();
+    // An answer that came soon was no end of a hold.
+    if refused.waited + HOLD_TOLERANCE < limit {
+        return;
+    }
+    let waited = refused.waited.as_secs_f64();
+    match refused.status {
+        Some(503) if refused.waited <= limit + HOLD_TOLERANCE => {
+            ledger.kept(&HOLD_ENDS, format!("503 after {waited:.1} s"));
+        }
+        _ => {
+            let limit = limit.as_secs_f64();
+            ledger.broken(
+                &HOLD_ENDS,
+                format!("held for {waited:.1} s, {limit:.0} s is the limit, then: {}", refused.what),
+                None,
+            );
+        }
+    }
+}

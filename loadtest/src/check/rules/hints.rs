@@ -1,5 +1,11 @@
 //! Preload hints and rendition reports.
 
+mod reports;
+
+use std::time::Duration;
+
+use crate::check::evidence::{Evidence, Fetched, Recording, Version, What, Why};
+use crate::check::ledger::Ledger;
 use crate::check::rule::{Rule, must, profile, should};
 
 /// The rules of this chapter.
@@ -46,3 +52,133 @@ pub(in crate::check) const REPORT_LAST_PART: Rule =
 pub(in crate::check) const REPORT_FRESH: Rule =
     must("report-fresh", "4.4.5.4", "reports are as fresh as the playlist that has them")
         .unseen("there is no rendition report");
+
+/// Judges hints and reports as they were recorded.
+pub(super) fn judge(evidence: &Evidence, ledger: &mut Ledger) {
+    for recording in &evidence.renditions {
+        for version in &recording.versions {
+            hinted(ledger, version);
+        }
+        come_true(ledger, recording);
+        held(ledger, recording);
+        at_link_speed(ledger, recording);
+        byte_ranges(ledger, recording);
+    }
+    reports::judge(ledger, evidence);
+}
+
+fn hinted(ledger: &mut Ledger, version: &Version) {
+    let media = &version.media;
+    if media.has_parts() && !media.ended {
+        if media.hints.iter().any(|hint| hint.kind == "PART") {
+            ledger.kept(&NEXT_PART_HINTED, "every live playlist with parts has a hint of TYPE=PART");
+        } else {
+            let at =
+                media.last_part().map_or(String::new(), |(msn, index)| format!(" after part {index} of segment {msn}"));
+            ledger.broken(&NEXT_PART_HINTED, format!("no part is hinted{at}"), version.place(1));
+        }
+    }
+    for (number, hint) in media.hints.iter().enumerate() {
+        if media.hints.iter().take(number).any(|other| other.kind == hint.kind) {
+            ledger.broken(
+                &ONE_HINT_PER_TYPE,
+                format!("there are several hints of TYPE={}", hint.kind),
+                version.place(hint.line),
+            );
+        } else {
+            ledger.kept(&ONE_HINT_PER_TYPE, "never more than one");
+        }
+    }
+}
+
+/// The part that is listed next has the hinted URI (4.4.5.3). A part that turns out to be a gap has nothing to be fetched.
+fn come_true(ledger: &mut Ledger, recording: &Recording) {
+    let parts = recording.parts();
+    for version in &recording.versions {
+        let Some(hint) = version.media.hints.iter().find(|hint| hint.kind == "PART") else { continue };
+        let (msn, index) = version.media.next_part();
+        let came = parts
+            .get(&(msn, index))
+            .or_else(|| parts.get(&(msn + 1, 0)).filter(|_| index > 0 && is_complete(recording, msn)));
+        let Some(came) = came.filter(|came| !came.part.gap) else { continue };
+        if came.part.uri == hint.uri {
+            ledger.kept(&HINT_COMES_TRUE, "every hinted part was the next one");
+        } else {
+            let fault = format!("{} was hinted, {} came", hint.uri, came.part.uri);
+            ledger.broken(&HINT_COMES_TRUE, fault, version.place(hint.line));
+        }
+    }
+}
+
+fn is_complete(recording: &Recording, msn: u64) -> bool {
+    recording.last().is_some_and(|version| version.media.last_complete().is_some_and(|last| last >= msn))
+}
+
+/// Hinted parts were asked for as soon as the hint was read (6.2.6).
+fn held(ledger: &mut Ledger, recording: &Recording) {
+    let parts = recording.parts();
+    for fetched in recording.fetched.iter().filter(|fetched| fetched.why == Why::Hinted) {
+        let What::Part(msn, index) = fetched.what else { continue };
+        let listed = parts.get(&(msn, index)).filter(|seen| seen.part.uri == relative(seen.part.uri.as_str(), fetched));
+        match &fetched.status {
+            Ok(200 | 206) => ledger.kept(&HINT_IS_HELD, "every hinted part came to who asked for it at once"),
+            // A hint that did not come true is another rule's; a stream that stands still cannot send the part.
+            Ok(status) if listed.is_some_and(|seen| !seen.part.gap) => {
+                ledger.broken(&HINT_IS_HELD, format!("{} was hinted, and has status {status}", fetched.what), None);
+            }
+            Err(failure) if listed.is_some() => {
+                ledger.broken(&HINT_IS_HELD, format!("{} was hinted, and did not come: {failure}", fetched.what), None);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The listed URI when it leads to what was fetched.
+fn relative<'a>(uri: &'a str, fetched: &Fetched) -> &'a str {
+    if fetched.url.join(uri).is_ok_and(|url| url == fetched.url) { uri } else { "" }
+}
+
+/// A part is sent when it is whole: its bytes do not come over the time that it lasts (6.2.6). One slow answer says nothing, half of them do.
+fn at_link_speed(ledger: &mut Ledger, recording: &Recording) {
+    let Some(target) = recording.part_target() else { return };
+    let mut times: Vec<Duration> = recording
+        .fetched
+        .iter()
+        .filter(|fetched| fetched.why == Why::Hinted && fetched.is_good())
+        .map(|fetched| fetched.ended.saturating_sub(fetched.began))
+        .collect();
+    times.sort();
+    let Some(median) = times.get(times.len() / 2) else { return };
+    let told = format!(
+        "the bodies of {} hinted parts took {:.3} s (median) from the first byte to the last, PART-TARGET is {target}",
+        times.len(),
+        median.as_secs_f64()
+    );
+    if *median > target.times(2, 5).to_duration() {
+        ledger.broken(&PART_AT_ONCE, told, None);
+    } else {
+        ledger.kept(&PART_AT_ONCE, told);
+    }
+}
+
+/// A hinted range without an end is answered with 206 and the same open range (RFC 8673).
+fn byte_ranges(ledger: &mut Ledger, recording: &Recording) {
+    let starts = recording.versions.iter().flat_map(|version| &version.media.hints).filter(|hint| hint.start.is_some());
+    if starts.count() == 0 {
+        return;
+    }
+    for fetched in recording.fetched.iter().filter(|fetched| fetched.why == Why::Hinted && fetched.is_good()) {
+        let range = fetched.content_range.as_deref().unwrap_or("absent");
+        if fetched.status == Ok(206) && range.starts_with("bytes ") {
+            ledger.kept(&BYTE_RANGE_PARTS, format!("206 with Content-Range {range}"));
+        } else {
+            let status = fetched.status.clone().unwrap_or(0);
+            ledger.broken(
+                &BYTE_RANGE_PARTS,
+                format!("{} has status {status}, Content-Range is {range}", fetched.what),
+                None,
+            );
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! HTTP as the server profile asks for it.
 
+use crate::check::evidence::Evidence;
+use crate::check::ledger::Ledger;
 use crate::check::rule::{Rule, profile, should};
 
 /// The rules of this chapter.
@@ -22,3 +24,25 @@ pub(in crate::check) const MEDIA_TYPES: Rule =
     should("media-types", "B.1", "media has the content type of media").unseen("no media was fetched");
 pub(in crate::check) const PATH_TRICKS: Rule =
     should("path-tricks", "B.1", "tricks with the path are refused with 4xx");
+
+/// Judges what was seen of media resources; the rest is probed.
+pub(super) fn judge(evidence: &Evidence, ledger: &mut Ledger) {
+    for fetched in
+        evidence.renditions.iter().flat_map(|recording| &recording.fetched).filter(|fetched| fetched.is_good())
+    {
+        let said = fetched.content_type.as_deref().unwrap_or("absent");
+        let mime = said.split(';').next().unwrap_or_default().trim();
+        let fine = match &fetched.init {
+            Some(init) if init.tracks.iter().any(|track| track.video) => {
+                matches!(mime, "video/mp4" | "video/iso.segment")
+            }
+            Some(_) => matches!(mime, "audio/mp4" | "video/mp4" | "audio/iso.segment" | "video/iso.segment"),
+            None => mime.starts_with("video/") || mime.starts_with("audio/") || mime.starts_with("text/"),
+        };
+        if fine {
+            ledger.kept(&MEDIA_TYPES, format!("Content-Type {said}"));
+        } else {
+            ledger.broken(&MEDIA_TYPES, format!("Content-Type of {} is {said}", fetched.url.path()), None);
+        }
+    }
+}

@@ -17,7 +17,7 @@ faults! {
     // Playlist text (RFC 8216bis 4.1, 4.2).
     /// Playlists begin with a byte order mark.
     ByteOrderMark,
-    /// A URI line ends with a DEL character.
+    /// The title of segments is a DEL character.
     ControlCharacter,
     /// A space follows the duration of EXTINF lines.
     StrayWhitespace,
@@ -25,6 +25,8 @@ faults! {
     NoExtM3u,
     /// The URI of parts is written without quotes.
     UnquotedUri,
+    /// BYTERANGE of a part is written without quotes.
+    UnquotedByteRange,
     /// INDEPENDENT is the string "YES" instead of the word YES.
     QuotedYes,
     /// Durations of parts are written as `2e-1`.
@@ -35,7 +37,7 @@ faults! {
     SpaceInAttributes,
     /// EXT-X-VERSION stands twice.
     VersionTwice,
-    /// Playlists are served as text/plain.
+    /// Media playlists have no suffix and are text/plain.
     PlaylistAsText,
 
     // Versions (8) and what the header says (4.4.2, 4.4.3).
@@ -145,7 +147,7 @@ faults! {
     WindowTooShort,
     /// The encoder stalls for ten seconds; the server waits.
     Stall,
-    /// Parts come in bunches of two.
+    /// Parts of video come in bunches of three.
     PartsInBunches,
     /// A part is listed 100 ms before it can be had: 404 until then.
     ListedBeforeThere,
@@ -247,6 +249,8 @@ faults! {
     HintTrickles,
     /// The part after the hinted one is held too.
     UnhintedHeld,
+    /// An open range of a growing segment is answered with 200 and no Content-Range.
+    OpenRangeAsWhole,
     /// No EXT-X-RENDITION-REPORT.
     NoReports,
     /// Reports for the pictures alone.
@@ -257,6 +261,8 @@ faults! {
     ReportPredicts,
     /// Reports after a finished segment name part 0 of the next.
     ReportNextSegment,
+    /// LAST-PART of reports is the number of parts, not the last one's index.
+    ReportCountsParts,
     /// Reports have no LAST-PART.
     ReportLacksPart,
     /// Reports are a second old.

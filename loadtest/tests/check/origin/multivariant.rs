@@ -34,7 +34,8 @@ impl Origin {
         let default = if default { "DEFAULT=YES,AUTOSELECT=YES" } else { "AUTOSELECT=YES" };
         let channels = if self.wrong(Fault::NoChannels) { "" } else { ",CHANNELS=\"2\"" };
         format!(
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"{name}\",LANGUAGE=\"en\",{default}{channels},URI=\"audio/index.m3u8\"\n"
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"{name}\",LANGUAGE=\"en\",{default}{channels},URI=\"audio/{}\"\n",
+            self.index()
         )
     }
 
@@ -62,6 +63,6 @@ impl Origin {
             let group = if self.wrong(Fault::NoSuchGroup) { "audio" } else { "sound" };
             attributes.push(format!("AUDIO=\"{group}\""));
         }
-        format!("#EXT-X-STREAM-INF:{}\n{}/index.m3u8\n", attributes.join(","), rendition.name())
+        format!("#EXT-X-STREAM-INF:{}\n{}/{}\n", attributes.join(","), rendition.name(), self.index())
     }
 }

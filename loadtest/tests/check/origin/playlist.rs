@@ -220,7 +220,7 @@ impl Origin {
             Some(Fault::SoundNotIndependent) => index == 0,
             _ => rendition == Rendition::Audio || index == 0,
         };
-        let mut attributes = vec![format!("DURATION={duration}"), format!("URI=\"{}\"", part_uri(segment.msn, index))];
+        let mut attributes = vec![format!("DURATION={duration}"), self.place(rendition, segment, index, Bounds::Whole)];
         if self.wrong(Fault::AttributeTwice) {
             attributes.push(format!("DURATION={duration}"));
         }
@@ -261,13 +261,10 @@ impl Origin {
         if next.1 == 0 && segment.discontinuity {
             *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"init-{}.mp4\"\n", segment.stretch);
         }
-        // A part that is missing cannot be asked for.
-        if !segment.gap {
-            *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"\n", part_uri(next.0, next.1));
-        }
+        *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,{}\n", self.place(rendition, &segment, next.1, Bounds::Start));
         if self.wrong(Fault::TwoHints) {
             let (msn, index) = self.next_part(rendition, next);
-            *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"\n", part_uri(msn, index));
+            *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{msn}.{index}.mp4\"\n");
         }
     }
 
@@ -285,12 +282,33 @@ impl Origin {
             let (msn, part) = match self.next_part(other, last) {
                 next if self.wrong(Fault::ReportPredicts) => next,
                 next if self.wrong(Fault::ReportNextSegment) && next.1 == 0 => next,
+                _ if self.wrong(Fault::ReportCountsParts) => (last.0, last.1 + 1),
                 _ => last,
             };
             let base = if self.wrong(Fault::ReportAbsolute) { "http://origin.test/live/" } else { "../" };
             let part = if self.wrong(Fault::ReportLacksPart) { String::new() } else { format!(",LAST-PART={part}") };
-            *text +=
-                &format!("#EXT-X-RENDITION-REPORT:URI=\"{base}{}/index.m3u8\",LAST-MSN={msn}{part}\n", other.name());
+            *text += &format!(
+                "#EXT-X-RENDITION-REPORT:URI=\"{base}{}/{}\",LAST-MSN={msn}{part}\n",
+                other.name(),
+                self.index()
+            );
+        }
+    }
+
+    /// Where a part is: the attributes that say so.
+    fn place(&self, rendition: Rendition, segment: &Segment, index: u64, bounds: Bounds) -> String {
+        let msn = segment.msn;
+        if !self.shape.ranges {
+            return format!("URI=\"{msn}.{index}.mp4\"");
+        }
+        let start = self.offset(rendition, segment, index);
+        let len = self.part(rendition, segment, index).len();
+        match bounds {
+            Bounds::Start => format!("URI=\"{msn}.mp4\",BYTERANGE-START={start}"),
+            Bounds::Whole if self.wrong(Fault::UnquotedByteRange) => {
+                format!("URI=\"{msn}.mp4\",BYTERANGE={len}@{start}")
+            }
+            Bounds::Whole => format!("URI=\"{msn}.mp4\",BYTERANGE=\"{len}@{start}\""),
         }
     }
 
@@ -316,15 +334,19 @@ impl Origin {
     fn spoil_text(&self, text: String) -> String {
         match self.fault {
             Some(Fault::ByteOrderMark) => format!("\u{feff}{text}"),
-            Some(Fault::ControlCharacter) => text.replace(".mp4\n", ".mp4\u{7f}\n"),
+            Some(Fault::ControlCharacter) => text.replace(",\n", ",\u{7f}\n"),
             Some(Fault::NoExtM3u) => text.replace("#EXTM3U\n", ""),
             _ => text,
         }
     }
 }
 
-fn part_uri(msn: u64, index: u64) -> String {
-    format!("{msn}.{index}.mp4")
+/// How much is known of a byte range.
+enum Bounds {
+    /// BYTERANGE.
+    Whole,
+    /// BYTERANGE-START.
+    Start,
 }
 
 /// 4.2: a decimal-floating-point.

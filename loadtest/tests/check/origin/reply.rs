@@ -32,31 +32,41 @@ pub(super) enum Lifetime {
 
 /// A reply before its headers.
 pub(super) struct Reply {
-    pub(super) status: u16,
+    status: u16,
     content_type: &'static str,
-    pub(super) lifetime: Lifetime,
-    pub(super) body: Content,
+    lifetime: Lifetime,
+    content_range: Option<String>,
+    body: Content,
 }
 
 impl Reply {
     /// A playlist, 200.
     pub(super) fn playlist(text: String, lifetime: Lifetime) -> Self {
-        Self { status: 200, content_type: "application/vnd.apple.mpegurl", lifetime, body: Content::Whole(text.into()) }
+        Self::new(200, "application/vnd.apple.mpegurl", lifetime, Content::Whole(text.into()))
     }
 
     /// Media, 200.
     pub(super) fn media(content_type: &'static str, data: impl Into<Bytes>) -> Self {
-        Self { status: 200, content_type, lifetime: Lifetime::Media, body: Content::Whole(data.into()) }
+        Self::new(200, content_type, Lifetime::Media, Content::Whole(data.into()))
     }
 
-    /// Media that is sent as it is made, 200.
-    pub(super) fn trickle(content_type: &'static str, pieces: mpsc::Receiver<Bytes>) -> Self {
-        Self { status: 200, content_type, lifetime: Lifetime::Media, body: Content::Pieces(pieces) }
+    /// Media that is sent piece by piece, 200.
+    pub(super) fn pieces(content_type: &'static str, pieces: mpsc::Receiver<Bytes>) -> Self {
+        Self::new(200, content_type, Lifetime::Media, Content::Pieces(pieces))
     }
 
     /// A failure.
     pub(super) fn error(status: u16, lifetime: Lifetime) -> Self {
-        Self { status, content_type: "text/plain", lifetime, body: Content::Whole(Bytes::from_static(b"no\n")) }
+        Self::new(status, "text/plain", lifetime, Content::Whole(Bytes::from_static(b"no\n")))
+    }
+
+    fn new(status: u16, content_type: &'static str, lifetime: Lifetime, body: Content) -> Self {
+        Self { status, content_type, lifetime, content_range: None, body }
+    }
+
+    /// The same as a part of the whole, 206.
+    pub(super) fn partial(self, content_range: String) -> Self {
+        Self { status: 206, content_range: Some(content_range), ..self }
     }
 }
 
@@ -68,7 +78,11 @@ impl Origin {
             head = self.compress(head, request, &mut reply);
         }
         if reply.lifetime == Lifetime::Media && reply.status == 200 {
-            head = self.cut(head, request, &mut reply);
+            head = head.header(header::ACCEPT_RANGES, "bytes");
+            reply = self.cut(request, reply);
+        }
+        if let Some(range) = &reply.content_range {
+            head = head.header(header::CONTENT_RANGE, range);
         }
         if reply.status < 400 || !self.wrong(Fault::CorsOnSuccess) {
             head = self.cors(head);
@@ -140,32 +154,28 @@ impl Origin {
     }
 
     /// RFC 9110 14: one range of bytes.
-    fn cut(&self, mut head: Builder, request: &HeaderMap, reply: &mut Reply) -> Builder {
-        head = head.header(header::ACCEPT_RANGES, "bytes");
-        let Content::Whole(data) = &reply.body else { return head };
+    fn cut(&self, request: &HeaderMap, reply: Reply) -> Reply {
+        let Content::Whole(data) = &reply.body else { return reply };
         let asked = request.get(header::RANGE).and_then(|value| value.to_str().ok()?.strip_prefix("bytes="));
-        let Some((from, to)) = asked.and_then(|range| range.split_once('-')) else { return head };
-        if self.wrong(Fault::RangeIgnored) {
-            return head;
-        }
+        let Some((from, to)) = asked.and_then(|range| range.split_once('-')) else { return reply };
         let len = data.len();
         let range = match (from.parse::<usize>(), to.parse::<usize>()) {
+            _ if self.wrong(Fault::RangeIgnored) => return reply,
             (Ok(from), Ok(to)) if from <= to => from..to.saturating_add(1).min(len),
             (Ok(from), Err(_)) if to.is_empty() => from..len,
             (Err(_), Ok(suffix)) if from.is_empty() => len.saturating_sub(suffix)..len,
-            _ => return head,
+            _ => return reply,
         };
         if range.start >= len {
             if self.wrong(Fault::RangePastEndServed) {
-                return head;
+                return reply;
             }
-            *reply = Reply::error(416, Lifetime::Error);
-            return head.header(header::CONTENT_RANGE, format!("bytes */{len}"));
+            return Reply { content_range: Some(format!("bytes */{len}")), ..Reply::error(416, Lifetime::Error) };
         }
         let last = range.end - usize::from(!self.wrong(Fault::RangeOffByOne));
-        reply.status = 206;
-        reply.body = Content::Whole(data.slice(range.clone()));
-        head.header(header::CONTENT_RANGE, format!("bytes {}-{last}/{len}", range.start))
+        let content_range = format!("bytes {}-{last}/{len}", range.start);
+        let data = data.slice(range);
+        Reply { body: Content::Whole(data), ..reply }.partial(content_range)
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response, Uri, header};
 use tokio::sync::mpsc;
 
 use super::reply::{Content, Lifetime, Reply};
+use super::timeline::Segment;
 use super::{Fault, Origin, Rendition};
 
 impl Origin {
@@ -17,13 +18,14 @@ impl Origin {
         let reply = match *request.method() {
             Method::OPTIONS if !self.wrong(Fault::NoPreflight) => return self.preflight(),
             Method::HEAD if self.wrong(Fault::HeadRefused) => Reply::error(405, Lifetime::Error),
-            Method::GET | Method::HEAD => self.find(request.uri().path(), request.uri().query().unwrap_or("")).await,
+            Method::GET | Method::HEAD => self.find(request.uri(), request.headers()).await,
             _ => Reply::error(405, Lifetime::Error),
         };
         self.dress(request.headers(), reply)
     }
 
-    async fn find(&self, path: &str, query: &str) -> Reply {
+    async fn find(&self, uri: &Uri, headers: &HeaderMap) -> Reply {
+        let path = uri.path();
         // No name here needs an escape, so that whoever sends one is not looking for a stream.
         if path.contains('%') || path.contains("..") || path.contains("//") {
             return match self.fault {
@@ -40,62 +42,74 @@ impl Origin {
         let rendition = self.shape.renditions.iter().find(|rendition| rendition.name() == folder);
         match rendition {
             None => not_found(),
-            Some(&rendition) if file == "index.m3u8" => self.reload(rendition, query).await,
-            Some(&rendition) => self.media(rendition, file).await.unwrap_or_else(not_found),
+            Some(&rendition) if file == self.index() => self.reload(rendition, uri.query().unwrap_or("")).await,
+            Some(&rendition) => self.media(rendition, file, headers).await.unwrap_or_else(not_found),
         }
     }
 
     /// An init section, a segment or a part, if it is there or is hinted.
-    async fn media(&self, rendition: Rendition, file: &str) -> Option<Reply> {
+    async fn media(&self, rendition: Rendition, file: &str, headers: &HeaderMap) -> Option<Reply> {
         let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
         let name = file.strip_suffix(".mp4")?;
         if let Some(stretch) = name.strip_prefix("init-") {
             let next = self.segment(rendition, self.growing(rendition, self.now()) + 1).stretch;
             return (stretch.parse::<u64>().ok()? <= next).then(|| Reply::media(kind, self.init(rendition)));
         }
-        match name.split_once('.') {
-            None => self.segment_media(rendition, name.parse().ok()?).map(|data| Reply::media(kind, data)),
-            Some((msn, index)) => self.part_media(rendition, kind, msn.parse().ok()?, index.parse().ok()?).await,
-        }
+        let Some((msn, index)) = name.split_once('.') else {
+            let segment = self.known_segment(rendition, name.parse().ok()?)?;
+            let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+            return match range {
+                Some(range) if self.shape.ranges && self.now() < self.published(rendition, segment.end) => {
+                    self.growing_range(rendition, kind, segment, range)
+                }
+                _ => self.segment_media(rendition, &segment).map(|data| Reply::media(kind, data)),
+            };
+        };
+        let segment = self.known_segment(rendition, msn.parse().ok()?)?;
+        self.part_media(rendition, kind, &segment, index.parse().ok()?).await
     }
 
-    fn segment_media(&self, rendition: Rendition, msn: u64) -> Option<Vec<u8>> {
-        if msn > self.growing(rendition, self.now()) {
-            return None;
-        }
-        let segment = self.segment(rendition, msn);
+    /// A segment that is there, grows or is the next to.
+    fn known_segment(&self, rendition: Rendition, msn: u64) -> Option<Segment> {
+        let next = self.growing(rendition, self.edge(rendition, self.now())) + 1;
+        (msn <= next).then(|| self.segment(rendition, msn))
+    }
+
+    fn segment_media(&self, rendition: Rendition, segment: &Segment) -> Option<Vec<u8>> {
         let late = if self.wrong(Fault::SegmentListedBeforeThere) { 100 } else { 0 };
-        let there = self.published(rendition, segment.end) + late..self.segment_kept_until(&segment);
-        (there.contains(&self.now()) && !segment.gap).then(|| self.whole(rendition, &segment))
+        let there = self.published(rendition, segment.end) + late..self.segment_kept_until(segment);
+        (there.contains(&self.now()) && !segment.gap).then(|| self.whole(rendition, segment))
     }
 
-    async fn part_media(&self, rendition: Rendition, kind: &'static str, msn: u64, index: u64) -> Option<Reply> {
+    async fn part_media(
+        &self,
+        rendition: Rendition,
+        kind: &'static str,
+        segment: &Segment,
+        index: u64,
+    ) -> Option<Reply> {
         let now = self.now();
-        let edge = self.edge(rendition, now);
-        if msn > self.growing(rendition, edge) + 1 {
-            return None;
-        }
-        let segment = self.segment(rendition, msn);
-        if index >= segment.len() || segment.gap || now > self.parts_kept_until(&segment) {
+        let msn = segment.msn;
+        if index >= segment.len() || now > self.parts_kept_until(segment) {
             return None;
         }
         let published = self.part_published(rendition, (msn, index));
         if now < published {
             // 6.2.6: what is hinted is held, what is not is refused at once.
-            let next = self.next_part(rendition, self.last_part(rendition, edge));
+            let next = self.next_part(rendition, self.last_part(rendition, self.edge(rendition, now)));
             let hinted = (msn, index) == next && !self.wrong(Fault::HintNotFound)
                 || (msn, index) == self.next_part(rendition, next) && self.hints_two();
             if !hinted || self.ended(now) {
                 return None;
             }
             if self.wrong(Fault::HintTrickles) {
-                return Some(self.trickle(kind, self.part(rendition, &segment, index)));
+                return Some(self.trickle(kind, self.part(rendition, segment, index)));
             }
             self.until(published).await;
         } else if self.wrong(Fault::ListedBeforeThere) && now < published + 100 {
             return None;
         }
-        Some(Reply::media(kind, self.part(rendition, &segment, index)))
+        (!segment.gap).then(|| Reply::media(kind, self.part(rendition, segment, index)))
     }
 
     fn hints_two(&self) -> bool {
@@ -115,7 +129,7 @@ impl Origin {
                 }
             }
         });
-        Reply::trickle(kind, pieces)
+        Reply::pieces(kind, pieces)
     }
 }
 

@@ -15,9 +15,9 @@ const STRETCH: u64 = 8;
 /// RFC 8216bis 6.2.2: how long after the live edge has left it a part stays listed.
 const PARTS_LISTED: u64 = 3 * TARGET;
 /// When faults of one moment happen.
-pub(super) const FAULT_AT: u64 = HEAD_START + 9_000;
+pub(super) const FAULT_AT: u64 = HEAD_START + 5_000;
 /// How long the encoder stalls.
-const STALL: u64 = 10_000;
+const STALL: u64 = 8_000;
 
 /// A media playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Origin {
     /// When media that ends at `end` is published.
     pub(super) fn published(&self, rendition: Rendition, end: u64) -> u64 {
         if self.wrong(Fault::PartsInBunches) && rendition != Rendition::Audio {
-            return end.next_multiple_of(2 * VIDEO_PART);
+            return end.next_multiple_of(3 * VIDEO_PART);
         }
         if self.stalls() && (FAULT_AT..FAULT_AT + STALL).contains(&end) {
             return FAULT_AT + STALL;
@@ -109,7 +109,7 @@ impl Origin {
     pub(super) fn edge(&self, rendition: Rendition, now: u64) -> u64 {
         let now = self.end().map_or(now, |end| now.min(end));
         if self.wrong(Fault::PartsInBunches) && rendition != Rendition::Audio {
-            return now - now % (2 * VIDEO_PART);
+            return now - now % (3 * VIDEO_PART);
         }
         if self.stalls() && (FAULT_AT..FAULT_AT + STALL).contains(&now) {
             return FAULT_AT - 1;
@@ -167,8 +167,13 @@ impl Origin {
 
     /// Until when the parts of a segment can be had: three target durations after their tags have gone (RFC 8216bis 6.2.2).
     pub(super) fn parts_kept_until(&self, segment: &Segment) -> u64 {
+        let listed = match self.fault {
+            Some(Fault::PartTagsStay) => (WINDOW + 1) * SEGMENT,
+            Some(Fault::Stall | Fault::HeldForEver) => PARTS_LISTED + STALL,
+            _ => PARTS_LISTED,
+        };
         let kept = if self.wrong(Fault::PartsUnlinked) { 0 } else { 3 * TARGET + SEGMENT };
-        segment.end + PARTS_LISTED + kept
+        segment.end + listed + kept
     }
 
     /// Until when a segment can be had: its own duration and that of the longest playlist which has it after it has left (6.2.2).
