@@ -22,7 +22,7 @@ export async function startServer({ grace }) {
   await writeFile(config, `[channels]\ngrace = "${grace}"\n`);
   const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
   const server = run(binary('TOUCHLINE_BIN'), ['serve', '--config', config, ...anywhere]);
-  const address = await addresses(server);
+  const address = await addresses(server, ['watch', 'publish', 'admin']);
   return {
     watch: address.watch,
     publish: address.publish,
@@ -49,6 +49,21 @@ export function startFeed(publish, channel) {
   };
 }
 
+/**
+ * Starts a ladder of renditions and waits until it plays.
+ *
+ * @param {{ discontinuityEvery: number }} settings seconds
+ * @returns {Promise<{ playlist: string, stop: () => Promise<void> }>}
+ */
+export async function startLadder({ discontinuityEvery }) {
+  const ladder = run(binary('LADDER_BIN'), ['--discontinuity-every', `${discontinuityEvery}s`]);
+  const { watch } = await addresses(ladder, ['watch']);
+  const playlist = `${watch.replace('/watch/', '/live/')}/index.m3u8`;
+  // It listens before there is anything to play.
+  while (!(await fetch(playlist)).ok) await new Promise((resolve) => setTimeout(resolve, 50));
+  return { playlist, stop: () => end(ladder, 'SIGTERM') };
+}
+
 function binary(variable) {
   const path = process.env[variable];
   if (!path) throw new Error(`$${variable} is not set. Run \`make test\`, or build the binaries and set it to the path of one.`);
@@ -70,16 +85,16 @@ async function end(child, signal) {
   await over;
 }
 
-/** The addresses that the server announces; fails with its last words when it ends instead. */
-function addresses(server) {
+/** The addresses that a server announces; fails with its last words when it ends instead. */
+function addresses(server, wanted) {
   const found = {};
   return new Promise((resolve, reject) => {
     createInterface(server.stdout).on('line', (line) => {
       const [, what, url] = /^(watch|publish|admin)\s+(\S+?)\/?(?:\s|$)/.exec(line) ?? [];
-      if (what) found[what] = url;
-      if (found.watch && found.publish && found.admin) resolve(found);
+      if (what) found[what] ??= url;
+      if (wanted.every((name) => found[name])) resolve(found);
     });
     server.once('error', reject);
-    server.once('exit', (code) => reject(new Error(`touchline serve ended with ${code}:\n${server.said.join('\n')}`)));
+    server.once('exit', (code) => reject(new Error(`${server.spawnfile} ended with ${code}:\n${server.said.join('\n')}`)));
   });
 }
