@@ -14,7 +14,7 @@ use crate::{Event, Init, Notice, Presentation, RenditionId, Settings};
 use gap::Gap;
 pub(crate) use gap::PATIENCE;
 
-/// How many pictures of a rendition wait at most for the leading video to come as far. Beyond, they go on alone.
+/// How many samples of a rendition wait at most for the leading video to come as far. Beyond, they go on alone.
 const MAX_EARLY: usize = 256;
 
 /// One rendition's way from samples to parts, over all stretches.
@@ -153,16 +153,20 @@ impl Lane {
         self.early.push_back(sample);
     }
 
-    /// The next sample to push. Pictures wait from a sync sample on until the leading video has `shown` one as late, so
-    /// that its boundary is known, whichever of them arrives first.
+    /// The next sample to push: one from before `shown`. Up to there it is known where the leading video begins segments,
+    /// whichever of them arrives first; but pictures can be cut at sync samples alone.
     pub(crate) fn next(&mut self, shown: Option<MediaTime>) -> Option<Sample> {
+        let sound = self.kind() == Kind::Audio;
+        let full = self.early.len() > MAX_EARLY;
+        let waits = |next: &Sample| (next.sync || sound) && shown.is_some_and(|shown| next.pts >= shown);
+        self.early.pop_front_if(|next| full || !waits(next))
+    }
+
+    /// Up to when nothing new can begin after this sample, the latest of the leading video: almost a frame later. Clocks
+    /// differ by roundings.
+    pub(crate) fn shown_with(&self, latest: &Sample) -> MediaTime {
         let frame = self.run.as_ref().map_or(0, |run| run.stretch.filling.frame);
-        let waits = |next: &Sample| {
-            let about = next.pts - MediaTime::new(frame / 2, next.pts.timescale());
-            next.sync && shown.is_some_and(|shown| about > shown)
-        };
-        let held_back = self.kind() == Kind::Video && self.early.len() <= MAX_EARLY;
-        self.early.pop_front_if(|next| !(held_back && waits(next)))
+        latest.pts + MediaTime::new(frame * 7 / 8, latest.pts.timescale())
     }
 
     /// The next sample. Returns where segments begin with it.
@@ -206,14 +210,16 @@ impl Lane {
         Some(MediaTime::new(ticks, run.stretch.timescale))
     }
 
-    /// How far the rendition is: the end of its newest sample, or of its gap. `None` between stretches.
+    /// How far the rendition is: its newest sample, or the end of its gap. `None` between stretches.
     pub(crate) fn reach(&self) -> Option<MediaTime> {
         let run = self.run.as_ref()?;
-        match (&run.gap, &run.segmenter, self.early.back()) {
-            (Some(_), Some(segmenter), _) => Some(MediaTime::new(segmenter.end(), run.stretch.timescale)),
-            (_, _, Some(early)) => self.decode_time(early),
-            _ => Some(MediaTime::new(run.newest, run.stretch.timescale)),
-        }
+        let ticks = match (&run.gap, &run.segmenter) {
+            (Some(_), Some(segmenter)) => segmenter.end(),
+            _ => run.newest,
+        };
+        let reach = MediaTime::new(ticks, run.stretch.timescale);
+        let early = self.early.back().and_then(|early| self.decode_time(early));
+        Some(early.map_or(reach, |early| early.max(reach)))
     }
 
     /// The Media Sequence Number of the open segment, or of the next.

@@ -21,7 +21,7 @@ pub(crate) struct Lanes {
     all: Vec<Lane>,
     /// The one whose segments the others follow: the first, and when that is in a gap the pictures that are not.
     lead: usize,
-    /// The latest PTS of the leading rendition, in the time of the feed.
+    /// Until when it is known where the leading rendition begins segments, in the time of the feed.
     shown: Option<MediaTime>,
     /// When the newest sample was received.
     now: Instant,
@@ -58,12 +58,11 @@ impl Lanes {
     /// Hands a sample to its rendition.
     pub(crate) fn push(&mut self, index: usize, sample: Sample, out: &mut Vec<Event>) {
         self.now = sample.received;
+        let Some(lane) = self.all.get_mut(index) else { return };
         if index == self.lead {
-            self.shown = self.shown.max(Some(sample.pts));
+            self.shown = self.shown.max(Some(lane.shown_with(&sample)));
         }
-        if let Some(lane) = self.all.get_mut(index) {
-            lane.queue(sample);
-        }
+        lane.queue(sample);
         self.package(out);
     }
 
@@ -71,6 +70,12 @@ impl Lanes {
     pub(crate) fn fill(&mut self, out: &mut Vec<Event>) {
         let Some(furthest) = self.furthest() else { return };
         let until = furthest - MediaTime::from_duration(PATIENCE, furthest.timescale());
+        for lane in &mut self.all {
+            lane.stall(until, self.now, out);
+        }
+        if let Some(index) = self.all.iter().position(|lane| lane.kind() == Kind::Video && !lane.in_gap()) {
+            self.take_over(index);
+        }
         for index in 0..self.all.len() {
             let begun = self.all.get_mut(index).map(|lane| lane.fill(until, self.now, out));
             self.announce(index, &begun.unwrap_or_default());
@@ -109,9 +114,10 @@ impl Lanes {
         }
     }
 
-    /// Packages what does not have to wait for the leading pictures.
+    /// Packages what does not have to wait for the leading rendition.
     fn package(&mut self, out: &mut Vec<Event>) {
-        for index in 0..self.all.len() {
+        // The leading rendition first: the others wait for its boundaries.
+        for index in std::iter::once(self.lead).chain(0..self.all.len()) {
             while let Some(sample) = self.next(index) {
                 if sample.sync {
                     self.take_over(index);
@@ -128,7 +134,7 @@ impl Lanes {
         self.all.get_mut(index)?.next(shown)
     }
 
-    /// Pictures that go on while the leading ones do not lead from their next sync sample on.
+    /// Pictures that go on, or come back, lead when the leading ones are in a gap.
     fn take_over(&mut self, index: usize) {
         let stalled = self.all.get(self.lead).is_some_and(|lead| lead.in_gap() && lead.kind() == Kind::Video);
         let pictures = self.all.get(index).is_some_and(|lane| lane.kind() == Kind::Video);

@@ -31,19 +31,23 @@ impl Lane {
         self.run.as_ref().is_some_and(|run| run.gap.is_some())
     }
 
-    /// Others have gone on so far that media missing before `until` is not waited for. Returns where segments begin.
-    pub(crate) fn fill(&mut self, until: MediaTime, now: Instant, out: &mut Vec<Event>) -> Vec<Boundary> {
-        let counters = self.counters;
-        let Some(run) = &mut self.run else { return Vec::new() };
+    /// Others have gone on so far that media missing before `until` is not waited for: a gap begins where there is none
+    /// so long before.
+    pub(crate) fn stall(&mut self, until: MediaTime, now: Instant, out: &mut Vec<Event>) {
+        let Some(run) = self.run.as_mut().filter(|run| run.gap.is_none()) else { return };
         let until = until.rescale(run.stretch.timescale).ticks();
-        if run.gap.is_none() {
-            if !self.early.is_empty() || run.newest + run.stretch.filling.target > until {
-                return Vec::new();
-            }
-            run.close(counters, now, out);
+        if self.early.is_empty() && run.newest + run.stretch.filling.target <= until {
+            run.close(self.counters, now, out);
             run.gap = run.segmenter.as_ref().map(|open| Gap { since: open.end(), left_out: 0 });
         }
-        run.fill(until, now, out)
+    }
+
+    /// Writes the gap, if there is one, up to `until` or to what waits. Returns where segments begin.
+    pub(crate) fn fill(&mut self, until: MediaTime, now: Instant, out: &mut Vec<Event>) -> Vec<Boundary> {
+        let waits = self.early.front().and_then(|early| self.decode_time(early));
+        let until = waits.map_or(until, |waits| waits.min(until));
+        let Some(run) = self.run.as_mut().filter(|run| run.gap.is_some()) else { return Vec::new() };
+        run.fill(until.rescale(run.stretch.timescale).ticks(), now, out)
     }
 
     /// Ends the gap with `next`, if it may; else leaves `next` out. Returns where segments have begun before it.

@@ -6,6 +6,7 @@ use mp4_atom::{Decode, Mdat, Moof, TrunEntry};
 use touchline_media::{Kind, MediaTime, Sample, Timescale};
 use touchline_packager::{Event, Notice, Part, Presentation};
 
+use crate::gaps::segments;
 use crate::viewer::{Viewer, all_parts, all_segment_ends, notices};
 
 /// A sample read back from a chunk.
@@ -168,7 +169,13 @@ pub(crate) fn complete(events: &[Event], given: &[Vec<Vec<Sample>>]) {
             }
             left_out += given.len();
         }
-        assert_eq!(left_out, told_left_out(events, &rendition.name), "samples that {} lacks", rendition.name);
+        assert_eq!(
+            left_out,
+            told_left_out(events, &rendition.name),
+            "samples that {} lacks\n{}",
+            rendition.name,
+            segments(events)
+        );
     }
 }
 

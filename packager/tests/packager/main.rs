@@ -17,6 +17,7 @@ mod gaps;
 mod part_target;
 mod playlists;
 mod properties;
+mod rungs;
 mod source;
 mod stretches;
 mod updates;

@@ -1,14 +1,21 @@
 //! What holds for any source, however it misbehaves.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use touchline_media::{Sample, Track};
 use touchline_packager::{Event, Settings};
 
-use crate::source::{RATES, audio, sample, stretch, variable_video, video, with};
+use crate::gaps::segments;
+use crate::rungs::{Way, by_ways, starts};
+use crate::source::{RATES, audio, ladder, sample, stretch, variable_video, video, with};
 use crate::viewer::{Viewer, parts};
 use crate::{check, updates};
+
+/// From when on all renditions are in step again: a hole ends at 32 s at the latest, three of them are followed by segments
+/// that make up for at most two seconds each, half a second at a time.
+const EVEN: Duration = Duration::from_secs(42);
 
 /// One frame after the one before.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +83,16 @@ fn video_track() -> impl Strategy<Value = Track> {
         3 => (0..RATES.len()).prop_map(|index| video(RATES[index].1)),
         1 => Just(variable_video()),
     ]
+}
+
+/// Seconds that a rendition is without media.
+fn holes() -> impl Strategy<Value = Vec<Range<f64>>> {
+    let hole = (0.5..24.0_f64, prop_oneof![0.01..1.0_f64, 1.0..8.0_f64]);
+    prop::collection::vec(hole.prop_map(|(from, lasts)| from..from + lasts), 0..3)
+}
+
+fn way() -> impl Strategy<Value = Way> {
+    (0_u64..500, holes()).prop_map(|(delay, holes)| Way { delay, holes })
 }
 
 /// Packages what a publisher sends in several takes. Gives what ought to be in the parts, too.
@@ -163,5 +180,26 @@ proptest! {
         let (events, _) = package(&video(RATES[3].1), 48_000, &[take.clone(), take]);
         check::alike(&events);
         check::independent(&events);
+    }
+
+    /// Whatever comes late or not at all: segments of pictures begin with keyframes, and when all media is back for as
+    /// long as it takes to even out the segments that were cut short, they begin at the same time in all renditions.
+    #[test]
+    fn renditions_that_stall_come_back_in_step(
+        rate in 0..RATES.len(),
+        half: bool,
+        ways in prop::collection::vec(way(), 3),
+    ) {
+        let events = by_ways(&ladder(RATES[rate].1, half), &ways, 50.0);
+        let leader = starts(&events, 0);
+        let opening = *leader.values().next().unwrap();
+        for (index, tolerance) in [(1, Duration::from_millis(1)), (2, Duration::from_millis(23))] {
+            let late: Vec<_> = starts(&events, index).into_iter().filter(|(_, at)| *at > opening + EVEN).collect();
+            prop_assert!(late.len() >= 3, "\n{}", segments(&events));
+            for (msn, start) in late {
+                let apart = leader.get(&msn).map(|leader| leader.abs_diff(start));
+                prop_assert!(apart.is_some_and(|apart| apart <= tolerance), "{msn}\n{}", segments(&events));
+            }
+        }
     }
 }

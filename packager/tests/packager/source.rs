@@ -9,6 +9,8 @@ use touchline_packager::{Event, Packager, Settings, WallClock};
 
 pub(crate) const VIDEO: TrackId = TrackId(1);
 pub(crate) const AUDIO: TrackId = TrackId(2);
+/// A lower rung of the same pictures.
+pub(crate) const SMALL: TrackId = TrackId(3);
 
 /// The instant at which the tests' wall clock is at [`OPENING`].
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -80,6 +82,15 @@ pub(crate) fn variable_video() -> Track {
 /// Another picture size.
 pub(crate) fn small_video(rate: FrameRate) -> Track {
     Track { format: Format::Avc(avc::Config::parse(AVC_360).unwrap()), ..video(rate) }
+}
+
+/// The same pictures in 720p and 360p with a keyframe every two seconds, and sound at 48 kHz.
+pub(crate) fn ladder(rate: FrameRate, half: bool) -> [Frames; 3] {
+    let gop = (2.0 * rate.as_f64()).round() as u32;
+    let small = if half { self::rate(rate.timescale().get(), 2 * rate.frame_ticks()) } else { rate };
+    let track = Track { id: SMALL, ..small_video(small) };
+    let small = Frames { track, gop: if half { gop / 2 } else { gop }, reorder: &[0] };
+    [Frames::video(rate, gop), small, Frames::audio(48_000)]
 }
 
 /// AAC-LC in stereo at 44,100 or 48,000 Hz.

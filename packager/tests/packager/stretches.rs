@@ -308,3 +308,44 @@ fn a_stretch_goes_on_by_the_wall_clock_and_never_back() {
         assert_eq!(first.segment_start.unwrap().init, 0, "the same coding needs no new init section");
     }
 }
+
+#[test]
+fn a_feed_that_falls_silent_is_closed_and_goes_on_at_the_next_keyframe() {
+    let mut packager = packager();
+    let mut events = live(&mut packager, &sources(), 3.1);
+    let closed = packager.stall();
+    let ends = closed.iter().filter(|event| matches!(event, Event::SegmentEnd(_))).count();
+    assert_eq!(ends, 2, "both renditions are closed");
+    assert!(packager.stall().is_empty(), "there is nothing more to close");
+    events.extend(closed);
+    let [pictures, sound] = sources();
+    let back = interleave([pictures.between(secs(7.4), secs(12.0)), sound.between(secs(7.4), secs(12.0))]);
+    events.extend(back.into_iter().flat_map(|sample| packager.push(sample)));
+    events.extend(packager.end());
+    check::consistent(&events);
+    check::alike(&events);
+    let starts = parts(&events, 0).into_iter().filter_map(|part| part.segment_start);
+    let discontinuities: Vec<_> = starts.filter(|start| start.discontinuity).collect();
+    assert_eq!(discontinuities.len(), 1);
+    assert_eq!(discontinuities[0].program_date_time, OPENING + secs(8.0));
+}
+
+#[test]
+fn a_jump_of_the_source_writes_no_gap_without_end() {
+    let mut packager = packager();
+    let mut events = live(&mut packager, &sources(), 3.1);
+    let [pictures, sound] = sources();
+    let jumped =
+        interleave([pictures.between(secs(1_000.0), secs(1_003.0)), sound.between(secs(1_000.0), secs(1_003.0))]);
+    for sample in jumped.into_iter().rev().take(1).chain(interleave([
+        pictures.between(secs(1_003.9), secs(1_006.0)),
+        sound.between(secs(1_003.9), secs(1_006.0)),
+    ])) {
+        let made = packager.push(sample);
+        assert!(made.len() < 20, "{} events", made.len());
+        events.extend(made);
+    }
+    events.extend(packager.end());
+    check::consistent(&events);
+    check::alike(&events);
+}
