@@ -26,10 +26,11 @@ demo: build ## Runs a server with a test feed and says which page to open; Ctrl-
 test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
 	@tools/need cc:build-essential ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
-	$(CARGO) build --locked --workspace --bins --tests
+	$(CARGO) build --locked --workspace --bins --tests --examples
 	$(CARGO) test --locked --workspace
 	@echo "== testing the pages in a browser"
-	cd web && TOUCHLINE_BIN=$(abspath $(BIN))/debug/touchline LOADTEST_BIN=$(abspath $(BIN))/debug/touchline-loadtest npm test
+	cd web && TOUCHLINE_BIN=$(abspath $(BIN))/debug/touchline LOADTEST_BIN=$(abspath $(BIN))/debug/touchline-loadtest \
+	  LADDER_BIN=$(abspath $(BIN))/debug/examples/ladder npm test
 
 check: $(PAGES) ## Formatting, lints, documentation
 	@tools/need cc:build-essential

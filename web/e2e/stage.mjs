@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** The feeds are small, so that several fit beside a browser on two cores. */
-const FEED = ['--size', '640x360', '--bitrate', '800k', '--gop', '1s'];
+const FEED = ['--size', '640x360', '--bitrate', '800k'];
 
 /**
  * Starts a server and waits until it listens.
@@ -38,9 +38,10 @@ export async function startServer({ grace }) {
  *
  * @param {string} publish `rtmp://HOST:PORT/live`
  * @param {string} channel
+ * @param {string} [gop] the time from keyframe to keyframe
  */
-export function startFeed(publish, channel) {
-  const feed = run(binary('LOADTEST_BIN'), ['feed', ...FEED, `${publish}/${channel}`]);
+export function startFeed(publish, channel, gop = '1s') {
+  const feed = run(binary('LOADTEST_BIN'), ['feed', ...FEED, '--gop', gop, `${publish}/${channel}`]);
   return {
     /** Takes its leave as an encoder does when somebody presses stop. */
     stop: () => end(feed, 'SIGTERM'),

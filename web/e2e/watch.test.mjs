@@ -11,6 +11,9 @@ const PHONE = { width: 360, height: 740 };
 const DESKTOP = { width: 1280, height: 800 };
 /** Nothing here takes longer than this unless it is broken, in milliseconds. */
 const PATIENCE_MS = 30_000;
+/** As the feed has it; it draws so many frames before its encoder is connected (loadtest/src/feed.rs). */
+const FRAME_RATE = 30;
+const FRAMES_BEFORE_CONNECTED = 4;
 
 let browser;
 let server;
@@ -42,6 +45,23 @@ test('a channel that is not live says so, how to publish, and starts by itself',
   const { latency } = frames.at(-1);
   assert.ok(latency > 0 && latency < 5_000, `glass to glass ${latency} ms`);
   assert.deepEqual(complaints, []);
+});
+
+test('a page that waits shows its first frame within one GOP of the publish', { timeout: 2 * PATIENCE_MS }, async (context) => {
+  const { page, complaints } = await open(context, `${server.watch}/watch/cold-start`);
+  await says(page, 'cold-start is not live');
+  feed(context, server, 'cold-start', '2s');
+  await plays(page);
+  const { frames } = await seen(page, 30);
+  const [first] = frames;
+  assert.ok(first.sequence < 2 * FRAME_RATE, `the first frame shown is number ${first.sequence}: not of the first GOP`);
+  // The frames before it waited for the encoder to connect.
+  const later = frames.find(({ sequence }) => sequence >= FRAMES_BEFORE_CONNECTED);
+  const published = later.unixMs - (1000 * (later.sequence - FRAMES_BEFORE_CONNECTED)) / FRAME_RATE;
+  const after = first.unixMs + first.latency - published;
+  assert.ok(after < 2_000, `the first frame was shown ${Math.round(after)} ms after the publish`);
+  const { starts, failures } = await stats(page);
+  assert.deepEqual({ starts, failures, complaints }, { starts: 2, failures: [], complaints: [] });
 });
 
 test('the figures beneath the picture are those of the stream', { timeout: 2 * PATIENCE_MS }, async (context) => {
@@ -155,8 +175,8 @@ async function open(context, url, options = { viewport: DESKTOP }) {
   return { page, complaints };
 }
 
-function feed(context, { publish }, channel) {
-  const running = startFeed(publish, channel);
+function feed(context, { publish }, channel, gop) {
+  const running = startFeed(publish, channel, gop);
   context.after(() => running.kill());
   return running;
 }

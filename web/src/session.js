@@ -22,9 +22,11 @@ import { probe } from './probe.js';
  */
 
 /** While waiting, a channel is asked for about this often... */
-const POLL_MS = 1_000;
+const POLL_MS = 500;
 /** ...but not in step with all the others who wait. */
 const JITTER = 0.3;
+/** An answer that has not come by then will not, in milliseconds. */
+const PROBE_TIMEOUT_MS = 10_000;
 
 /**
  * What a session is doing. `played` tells whether anything has been played before.
@@ -89,7 +91,7 @@ export class Session {
   async #untilLive() {
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS * (1 + JITTER * (2 * Math.random() - 1))));
-      const finding = await probe(this.url, AbortSignal.timeout(10 * POLL_MS));
+      const finding = await probe(this.url, AbortSignal.timeout(PROBE_TIMEOUT_MS));
       if (finding === 'live') return;
       // "Has ended" says more than "is not there" once the programme has been seen.
       if (finding === 'absent' && this.phase === 'ended') continue;
