@@ -82,6 +82,8 @@ pub(crate) struct Fetched {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum What {
     Part(u64, u64),
+    /// An open range of a segment that grows (6.2.6): the parts that are still to come.
+    Rest(u64),
     Segment(u64),
     Init,
 }
@@ -100,6 +102,7 @@ impl std::fmt::Display for What {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Part(msn, index) => write!(f, "part {index} of segment {msn}"),
+            Self::Rest(msn) => write!(f, "the rest of segment {msn}"),
             Self::Segment(msn) => write!(f, "segment {msn}"),
             Self::Init => f.write_str("the init section"),
         }
@@ -136,6 +139,7 @@ impl Version {
     }
 
     /// A line of this version, for a report.
+    #[expect(clippy::unnecessary_wraps, reason = "as a ledger takes it")]
     pub(crate) fn place(&self, line: usize) -> Option<Place> {
         Some(place(self.url.as_str(), &self.text, line))
     }
@@ -189,11 +193,16 @@ impl Recording {
         seen
     }
 
-    /// What was fetched of parts, by MSN and index: those that came.
+    /// What was fetched of parts, by MSN and index: those that came, from where they are listed. A hint may have led elsewhere.
     pub(crate) fn fetched_parts(&self) -> BTreeMap<(u64, u64), &Fetched> {
+        let listed = self.parts();
         let came = self.fetched.iter().filter(|fetched| fetched.is_good() && fetched.why != Why::Removed);
         came.filter_map(|fetched| match fetched.what {
-            What::Part(msn, index) => Some(((msn, index), fetched)),
+            What::Part(msn, index) => {
+                let seen = listed.get(&(msn, index))?;
+                let url = seen.version.url.join(&seen.part.uri).ok()?;
+                (url == fetched.url).then_some(((msn, index), fetched))
+            }
             _ => None,
         })
         .collect()

@@ -16,7 +16,7 @@ use super::client::{Ask, Client};
 use super::dial::Dial;
 use super::evidence::{Fetched, Recording, Refused, Version, What, Why};
 use super::media::Init;
-use super::playlist::{Map, Media, Part, Segment};
+use super::playlist::{Hint, Map, Media, Part, Segment};
 use super::seconds::Seconds;
 use fetch::Fetch;
 
@@ -187,20 +187,31 @@ impl<D: Dial> Watching<D> {
         for segment in &media.segments {
             self.follow_segment(segment);
         }
-        for hint in &media.hints {
-            let next = media.next_part();
-            if hint.kind == "PART" && self.known.insert(What::Part(next.0, next.1)) {
-                self.hinted.insert(hint.uri.clone(), next);
-                let range = hint.start.map(|start| match hint.length {
-                    Some(length) => format!("bytes={start}-{}", (start + length).saturating_sub(1)),
-                    // RFC 8673: a range whose end is not known yet.
-                    None => format!("bytes={start}-9007199254740991"),
-                });
-                self.spawn(What::Part(next.0, next.1), Why::Hinted, &hint.uri, range, Duration::ZERO);
-            }
+        for hint in media.hints.iter().filter(|hint| hint.kind == "PART") {
+            self.follow_hint(hint, media.next_part());
         }
         if let Some(before) = before {
             self.follow_removed(before, media);
+        }
+    }
+
+    /// Asks for a hinted part before it is there. An open range goes on with the parts after it, so that it is asked for once a segment,
+    /// and its parts are fetched by their own ranges when they are listed.
+    fn follow_hint(&mut self, hint: &Hint, next: (u64, u64)) {
+        let (what, range) = match (hint.start, hint.length) {
+            // RFC 8673: a range whose end is not known yet.
+            (Some(start), None) => (What::Rest(next.0), Some(format!("bytes={start}-9007199254740991"))),
+            (start, length) => {
+                let range =
+                    |(start, length): (u64, u64)| format!("bytes={start}-{}", (start + length).saturating_sub(1));
+                (What::Part(next.0, next.1), start.zip(length).map(range))
+            }
+        };
+        if self.known.insert(what) {
+            if what == What::Part(next.0, next.1) {
+                self.hinted.insert(hint.uri.clone(), next);
+            }
+            self.spawn(what, Why::Hinted, &hint.uri, range, Duration::ZERO);
         }
     }
 
@@ -239,11 +250,11 @@ impl<D: Dial> Watching<D> {
 
     /// Asks for what has left the playlist, late in the time for which it has to be there (RFC 8216bis 6.2.2).
     fn follow_removed(&mut self, before: &Media, media: &Media) {
-        let target = media.target().unwrap_or(DEFAULT_TARGET);
-        let gone = before.segments.iter().filter(|old| {
+        let Some(target) = media.target() else { return };
+        let mut gone = before.segments.iter().filter(|old| {
             !old.parts.is_empty() && media.segments.iter().all(|new| new.msn != old.msn || new.parts.is_empty())
         });
-        if let Some((segment, part)) = gone.filter_map(|old| Some((old.msn, old.parts.first()?))).next()
+        if let Some((segment, part)) = gone.find_map(|old| Some((old.msn, old.parts.first()?)))
             && self.removed[0] < MAX_REMOVED
             && !part.gap
         {

@@ -1,10 +1,12 @@
 //! Delta updates against full playlists of the same version (6.2.5.1).
 
+use std::sync::Arc;
+
 use super::{Subject, with_directives};
 use crate::check::dial::Dial;
 use crate::check::evidence::Version;
 use crate::check::ledger::Ledger;
-use crate::check::playlist::{Media, Segment};
+use crate::check::playlist::{Map, Media, Segment};
 use crate::check::rules::directives::{DELTA_BOUNDARY, DELTA_COMPLETE, DELTA_DATE_RANGES, DELTA_UPDATE};
 use crate::check::rules::text;
 use crate::check::seconds::Seconds;
@@ -18,7 +20,7 @@ const ATTEMPTS: usize = 12;
 pub(super) async fn run<D: Dial>(subject: &Subject<D>, media: &Media, ledger: &mut Ledger) {
     let Some(control) = media.control.as_ref().filter(|control| control.can_skip_until.is_some()) else { return };
     for form in if control.can_skip_date_ranges { ["YES", "v2"].as_slice() } else { ["YES"].as_slice() } {
-        let mut compared = 0;
+        let (mut compared, mut last) = (0, None);
         for _ in 0..ATTEMPTS {
             let Some((full, delta)) = both(subject, form, ledger).await else { return };
             // Only two forms of one version can be compared.
@@ -31,6 +33,15 @@ pub(super) async fn run<D: Dial>(subject: &Subject<D>, media: &Media, ledger: &m
             if compared == COMPARED || full.media.ended {
                 break;
             }
+            last = Some(delta);
+        }
+        if let (0, Some(delta)) = (compared, &last) {
+            let (msn, index) = delta.media.next_part();
+            let fault = format!(
+                "no full playlist of {ATTEMPTS} ended where the delta update did that was asked for with it: the last one at part \
+                 {index} of segment {msn}"
+            );
+            ledger.broken(&DELTA_COMPLETE, fault, delta.place(1));
         }
     }
 }
@@ -86,12 +97,11 @@ fn compare(ledger: &mut Ledger, full: &Version, delta: &Version, form: &str) {
         ledger.broken(&DELTA_BOUNDARY, told, delta.place(skip.line));
     }
     if form == "v2" {
-        match &skip.removed_date_ranges {
-            Some(_) => ledger.kept(&DELTA_DATE_RANGES, "RECENTLY-REMOVED-DATERANGES is there"),
-            None => {
-                let fault = "RECENTLY-REMOVED-DATERANGES is absent in an answer to _HLS_skip=v2";
-                ledger.broken(&DELTA_DATE_RANGES, fault, delta.place(skip.line));
-            }
+        if skip.removed_date_ranges.is_some() {
+            ledger.kept(&DELTA_DATE_RANGES, "RECENTLY-REMOVED-DATERANGES is there");
+        } else {
+            let fault = "RECENTLY-REMOVED-DATERANGES is absent in an answer to _HLS_skip=v2";
+            ledger.broken(&DELTA_DATE_RANGES, fault, delta.place(skip.line));
         }
     }
     same(ledger, full, delta, skip.segments);
@@ -147,17 +157,19 @@ fn same(ledger: &mut Ledger, full: &Version, delta: &Version, skipped: u64) {
             1,
         );
     }
+    let before = usize::try_from(skipped).ok().and_then(|skipped| skipped.checked_sub(1));
+    let known = before.and_then(|before| ours.segments.get(before)?.map.as_ref());
     for (ours, theirs) in rest.iter().zip(&theirs.segments) {
-        if let Some(what) = difference(ours, theirs) {
+        if let Some(what) = difference(ours, theirs, known) {
             broken(format!("{what} of segment {} are not those of the full playlist", ours.msn), theirs.line);
         }
     }
     ledger.kept(&DELTA_COMPLETE, "tags, segments, parts, hints and reports are those of the full playlist");
 }
 
-/// What differs between a segment in a full playlist and in its delta update. The map and what follows from skipped discontinuities may be
+/// What differs between a segment in a full playlist and in its delta update. The map that is `known` from the last skipped segment may be
 /// left out.
-fn difference(ours: &Segment, theirs: &Segment) -> Option<&'static str> {
+fn difference(ours: &Segment, theirs: &Segment, known: Option<&Arc<Map>>) -> Option<&'static str> {
     let parts = |segment: &Segment| {
         segment
             .parts
@@ -176,7 +188,7 @@ fn difference(ours: &Segment, theirs: &Segment) -> Option<&'static str> {
     if ours.date != theirs.date || ours.discontinuity != theirs.discontinuity {
         return Some("date or discontinuity");
     }
-    (theirs.map.is_some() && ours.map != theirs.map).then_some("the init section")
+    (ours.map.as_ref() != theirs.map.as_ref().or(known)).then_some("the init section")
 }
 
 #[cfg(test)]

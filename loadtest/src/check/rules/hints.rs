@@ -118,7 +118,10 @@ fn is_complete(recording: &Recording, msn: u64) -> bool {
 fn held(ledger: &mut Ledger, recording: &Recording) {
     let parts = recording.parts();
     for fetched in recording.fetched.iter().filter(|fetched| fetched.why == Why::Hinted) {
-        let What::Part(msn, index) = fetched.what else { continue };
+        let What::Part(msn, index) = fetched.what else {
+            open_range_held(ledger, fetched);
+            continue;
+        };
         let listed = parts.get(&(msn, index)).filter(|seen| seen.part.uri == relative(seen.part.uri.as_str(), fetched));
         match &fetched.status {
             Ok(200 | 206) => ledger.kept(&HINT_IS_HELD, "every hinted part came to who asked for it at once"),
@@ -134,6 +137,17 @@ fn held(ledger: &mut Ledger, recording: &Recording) {
     }
 }
 
+fn open_range_held(ledger: &mut Ledger, fetched: &Fetched) {
+    match &fetched.status {
+        Ok(200 | 206) => ledger.kept(&HINT_IS_HELD, "every hinted range came to who asked for it at once"),
+        Ok(status) => {
+            ledger.broken(&HINT_IS_HELD, format!("{} was hinted, and has status {status}", fetched.what), None);
+        }
+        // A segment that had not ended when the watch did.
+        Err(_) => {}
+    }
+}
+
 /// The listed URI when it leads to what was fetched.
 fn relative<'a>(uri: &'a str, fetched: &Fetched) -> &'a str {
     if fetched.url.join(uri).is_ok_and(|url| url == fetched.url) { uri } else { "" }
@@ -145,7 +159,7 @@ fn at_link_speed(ledger: &mut Ledger, recording: &Recording) {
     let mut times: Vec<Duration> = recording
         .fetched
         .iter()
-        .filter(|fetched| fetched.why == Why::Hinted && fetched.is_good())
+        .filter(|fetched| fetched.why == Why::Hinted && fetched.is_good() && matches!(fetched.what, What::Part(..)))
         .map(|fetched| fetched.ended.saturating_sub(fetched.began))
         .collect();
     times.sort();

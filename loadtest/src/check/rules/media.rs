@@ -25,13 +25,10 @@ pub(super) fn judge(evidence: &Evidence, ledger: &mut Ledger) {
         for fetched in recording.fetched.iter().filter(|fetched| fetched.is_good()) {
             boxes(ledger, recording, fetched);
         }
-        let parts = recording.fetched_parts();
+        let (parts, whole) = (recording.fetched_parts(), recording.segments());
         let chain = parts.iter().map(|((msn, index), fetched)| Link { msn: *msn, index: *index, fetched });
         continuous(ledger, recording, chain, |before, after| {
-            let ends = recording
-                .segments()
-                .get(&before.msn)
-                .is_some_and(|seen| before.index + 1 == seen.segment.parts.len() as u64);
+            let ends = whole.get(&before.msn).is_some_and(|seen| before.index + 1 == seen.segment.parts.len() as u64);
             (after.msn, after.index) == (before.msn, before.index + 1)
                 || (ends && (after.msn, after.index) == (before.msn + 1, 0))
         });

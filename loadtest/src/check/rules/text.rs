@@ -76,6 +76,9 @@ pub(super) fn judge(evidence: &Evidence, ledger: &mut Ledger) {
             target_duration(ledger, version);
             map_applied(ledger, version);
         }
+        for refused in recording.refused.iter().filter(|refused| refused.status == Some(200)) {
+            ledger.broken(&TEXT_CLEAN, format!("a version of {}: {}", recording.name, refused.what), None);
+        }
         second_reader(ledger, recording);
         constant(ledger, recording);
         not_typed(ledger, recording);
@@ -99,7 +102,7 @@ fn syntax(ledger: &mut Ledger, faults: &[Fault], place: impl Fn(usize) -> Option
 
 fn content_type_of(ledger: &mut Ledger, path: &str, content_type: Option<&str>) {
     let mime = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let by_path = path.ends_with(".m3u8") || path.ends_with(".m3u");
+    let by_path = matches!(path.rsplit_once('.'), Some((_, "m3u8" | "m3u")));
     let by_type = matches!(mime.as_str(), "application/vnd.apple.mpegurl" | "audio/mpegurl");
     let shown = content_type.unwrap_or("absent");
     if by_path || by_type {
@@ -202,7 +205,7 @@ fn constant(ledger: &mut Ledger, recording: &Recording) {
 
 fn not_typed(ledger: &mut Ledger, recording: &Recording) {
     for version in &recording.versions {
-        if let Some((kind, line)) = &version.media.playlist_type
+        if let Some((kind, line)) = &version.media.kind
             && version.media.first_msn() > 0
         {
             let fault = format!("EXT-X-PLAYLIST-TYPE is {kind} in a playlist that segments were removed from");

@@ -49,7 +49,7 @@ fn uri(ledger: &mut Ledger, version: &Version, report: &Report, all: &[Recording
     match found {
         _ if absolute => ledger.broken(&REPORT_URI, format!("{} is absolute", report.uri), place()),
         None => {
-            ledger.broken(&REPORT_URI, format!("{} leads to no media playlist of this stream", report.uri), place())
+            ledger.broken(&REPORT_URI, format!("{} leads to no media playlist of this stream", report.uri), place());
         }
         Some(found) => {
             let query = version.url.join(&report.uri).ok().and_then(|url| url.query().map(str::to_owned));
@@ -75,6 +75,7 @@ fn leads_to(version: &Version, report: &Report, recording: &Recording) -> bool {
 fn fresh(ledger: &mut Ledger, recording: &Recording, other: &Recording) {
     let parts = other.parts();
     let (mut judged, mut stale, mut early) = (0, Vec::new(), Vec::new());
+    let (mut first_parts, mut first_part_early) = (0, 0);
     for version in recording.versions.iter().filter(|version| version.awaited.is_some() && !version.media.ended) {
         let Some(report) = version.media.reports.iter().find(|report| leads_to(version, report, other)) else {
             continue;
@@ -82,8 +83,9 @@ fn fresh(ledger: &mut Ledger, recording: &Recording, other: &Recording) {
         // What is left out is as in the playlist that has the report (4.4.5.4).
         let own = version.media.last_part().unwrap_or((version.media.last_complete().unwrap_or(0), 0));
         let said = (report.last_msn.unwrap_or(own.0), report.last_part.unwrap_or(own.1));
-        let Some((last, _)) = parts.last_key_value() else { continue };
-        let (earliest, _) = parts.first_key_value().unwrap_or((last, &parts[last]));
+        let (Some((earliest, _)), Some((last, _))) = (parts.first_key_value(), parts.last_key_value()) else {
+            continue;
+        };
         if said > *last || said < *earliest {
             // Nothing is known of parts outside of what was recorded, except that they are no next neighbours.
             if said.0 > last.0 + 1 {
@@ -100,10 +102,14 @@ fn fresh(ledger: &mut Ledger, recording: &Recording, other: &Recording) {
         };
         ledger.kept(&REPORT_LAST_PART, "every report names a part that exists");
         judged += 1;
+        first_parts += u32::from(said.1 == 0);
         let newest = parts.iter().rev().find(|(_, part)| part.version.arrived + SIMULTANEOUS < version.arrived);
         if let Some((newest, _)) = newest.filter(|(newest, _)| **newest > said) {
             stale.push((version, report, said, *newest));
         } else if !seen.initial && seen.version.arrived > version.arrived + SIMULTANEOUS {
+            if said.1 == 0 {
+                first_part_early += 1;
+            }
             early.push((version, report, said));
         }
     }
@@ -118,6 +124,18 @@ fn fresh(ledger: &mut Ledger, recording: &Recording, other: &Recording) {
             newest.0
         );
         weigh(ledger, stale.len(), judged, told, version, report);
+    }
+    // After the last part of a segment its index is due, not the first of the next: such reports are a few, and name no other part early.
+    if first_part_early > 1
+        && first_part_early * 2 >= first_parts
+        && let Some((version, report, said)) = early.iter().find(|(_, _, said)| said.1 == 0)
+    {
+        let told = format!(
+            "{first_part_early} of {first_parts} reports that name the first part of a segment of {} name it before it can be had, \
+             as part 0 of segment {}",
+            other.name, said.0
+        );
+        ledger.broken(&REPORT_LAST_PART, told, version.place(report.line));
     }
     if let Some((version, report, said)) = early.first() {
         let told = format!(
