@@ -1,22 +1,61 @@
+use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::vec;
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
+use tokio::task::{JoinHandle, spawn_blocking};
 
-/// A response body of known length: shared chunks, sent one after the other without being copied.
+/// How much of a file is read at a time, and so is in memory for each viewer who takes one: four steps of an HTTP/2 answer.
+const READ: u64 = 64 * 1_024;
+
+/// A response body of known length: shared chunks, sent one after the other without being copied, or a file.
 #[derive(Debug, Default)]
 pub struct Body {
-    chunks: vec::IntoIter<Bytes>,
+    source: Source,
     left: u64,
 }
 
+#[derive(Debug)]
+enum Source {
+    Memory(vec::IntoIter<Bytes>),
+    File(Reader),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Memory(vec::IntoIter::default())
+    }
+}
+
+/// A file that is read off the async threads, a piece at a time, when the viewer is there to take it.
+#[derive(Debug)]
+struct Reader {
+    file: Arc<File>,
+    offset: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
 impl Body {
+    /// The first `len` bytes of a file.
+    pub(crate) fn file(file: File, len: u64) -> Self {
+        Self { source: Source::File(Reader { file: Arc::new(file), offset: 0, reading: None }), left: len }
+    }
+
     /// The bytes `range` of it.
     pub(crate) fn slice(self, range: Range<u64>) -> Self {
+        let chunks = match self.source {
+            Source::Memory(chunks) => chunks,
+            Source::File(reader) => {
+                let source = Source::File(Reader { offset: reader.offset + range.start, ..reader });
+                return Self { source, left: range.end - range.start };
+            }
+        };
         let mut start = 0;
         let within = |chunk: Bytes| {
             let len = chunk.len() as u64;
@@ -25,12 +64,28 @@ impl Body {
             start += len;
             chunk.slice(index(from)..index(to))
         };
-        self.chunks.map(within).filter(|chunk| !chunk.is_empty()).collect::<Vec<_>>().into()
+        chunks.map(within).filter(|chunk| !chunk.is_empty()).collect::<Vec<_>>().into()
     }
 
     /// Bytes still to be sent.
     pub(crate) fn len(&self) -> u64 {
         self.left
+    }
+}
+
+impl Reader {
+    fn poll_read(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<io::Result<Bytes>> {
+        let reading = self.reading.get_or_insert_with(|| {
+            let (file, offset, len) = (Arc::clone(&self.file), self.offset, index(left.min(READ)));
+            spawn_blocking(move || {
+                let mut piece = vec![0; len];
+                file.read_exact_at(&mut piece, offset).map(|()| Bytes::from(piece))
+            })
+        });
+        let piece = ready!(Pin::new(reading).poll(cx)).map_err(io::Error::other)??;
+        self.reading = None;
+        self.offset += piece.len() as u64;
+        Poll::Ready(Ok(piece))
     }
 }
 
@@ -42,7 +97,7 @@ fn index(offset: u64) -> usize {
 impl From<Vec<Bytes>> for Body {
     fn from(chunks: Vec<Bytes>) -> Self {
         let left = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Self { chunks: chunks.into_iter(), left }
+        Self { source: Source::Memory(chunks.into_iter()), left }
     }
 }
 
@@ -56,9 +111,14 @@ impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        let Some(chunk) = this.chunks.next() else { return Poll::Ready(None) };
+        let next = match &mut this.source {
+            Source::Memory(chunks) => chunks.next().map(Ok),
+            Source::File(_) if this.left == 0 => None,
+            Source::File(reader) => Some(ready!(reader.poll_read(cx, this.left))),
+        };
+        let Some(chunk) = next.transpose()? else { return Poll::Ready(None) };
         this.left -= chunk.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
@@ -74,6 +134,10 @@ impl hyper::body::Body for Body {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     #[test]
@@ -84,9 +148,37 @@ mod tests {
             for end in start..=10 {
                 let body = Body::from(chunks.clone()).slice(start..end);
                 assert_eq!(body.len(), end - start);
-                let sent: Vec<u8> = body.chunks.flatten().collect();
+                let Source::Memory(chunks) = body.source else { panic!("not in memory") };
+                let sent: Vec<u8> = chunks.flatten().collect();
                 assert_eq!(sent, &whole[index(start)..index(end)], "{start}..{end}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_sent_piece_by_piece_whole_or_in_part() {
+        let whole: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&whole).unwrap();
+        for range in [0..200_000, 0..1, 199_999..200_000, 65_535..65_537, 70_000..140_000] {
+            let body = Body::file(file.try_clone().unwrap(), 200_000);
+            let mut body = body.slice(range.clone());
+            assert_eq!(body.len(), range.end - range.start);
+            let mut sent = Vec::new();
+            while let Some(piece) = body.frame().await {
+                let piece = piece.unwrap().into_data().unwrap();
+                assert!(piece.len() as u64 <= READ);
+                sent.extend_from_slice(&piece);
+            }
+            assert!(sent == whole[index(range.start)..index(range.end)], "{range:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_shorter_than_it_was_is_an_error() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[1; 100]).unwrap();
+        let mut body = Body::file(file, 101);
+        assert_eq!(body.frame().await.unwrap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

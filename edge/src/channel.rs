@@ -1,6 +1,7 @@
 //! One channel: a writer applies packager events, viewers get what comes of them.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::hold::{Holds, Unfulfilled};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::spool::{self, Folder};
 use crate::text::Text;
 use crate::version::Version;
 
@@ -45,6 +47,7 @@ impl Writer {
             rendition.publish(&reports);
         }
         self.channel.publish_multivariant(events);
+        self.channel.spool(events);
     }
 }
 
@@ -56,6 +59,21 @@ pub(crate) struct Channel {
     multivariant: watch::Sender<Multivariant>,
     holds: Holds,
     metrics: Metrics,
+    /// Where segments far from the live edge are kept; `None`: in memory.
+    folder: Option<Folder>,
+}
+
+/// What a viewer gets of a rendition.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// From memory.
+    Here(Resource),
+    /// A segment from a file.
+    File {
+        path: PathBuf,
+        /// In bytes.
+        len: u64,
+    },
 }
 
 /// The multivariant playlist at one moment.
@@ -82,11 +100,12 @@ impl Channel {
         presentation: Arc<Presentation>,
         settings: &Settings,
         metrics: Metrics,
+        folder: Option<Folder>,
     ) -> Self {
         // RFC 8216bis 6.2.5.2: no request is held for more than three target durations.
         let holds = Holds::new(settings.held_per_channel, presentation.three_targets(), metrics.clone());
         let renditions = presentation.ids().map(|id| Rendition::new(&presentation, id, metrics.clone())).collect();
-        Self { name, presentation, renditions, multivariant: watch::Sender::default(), holds, metrics }
+        Self { name, presentation, renditions, multivariant: watch::Sender::default(), holds, metrics, folder }
     }
 
     /// The multivariant playlist, as soon as there is one.
@@ -121,14 +140,23 @@ impl Channel {
     }
 
     /// A part, a segment or an init section; the part that comes next as soon as it exists (RFC 8216bis 6.2.6).
-    pub(crate) async fn resource(&self, rendition: RenditionId, name: Name) -> Result<Resource, Error> {
-        let rendition = self.rendition(rendition)?;
+    pub(crate) async fn resource(&self, id: RenditionId, name: Name) -> Result<Content, Error> {
+        let rendition = self.rendition(id)?;
         let judge = |state: &Media| match rendition.window().find(name) {
-            Found::Ready(resource) => Some(Ok(resource)),
-            Found::Missing | Found::Offloaded { .. } => Some(Err(Error::NoResource { channel: self.name.clone() })),
+            Found::Ready(resource) => Some(Ok(Content::Here(resource))),
+            Found::Offloaded { msn, len } => {
+                let file = self.folder.as_ref().map(|folder| Content::File { path: folder.path(id, msn), len });
+                Some(file.ok_or_else(|| self.missing()))
+            }
+            Found::Missing => Some(Err(self.missing())),
             Found::Next => state.closed.map(|why| Err(self.closed(why))),
         };
         self.holds.until(&rendition.state, judge).await.unwrap_or_else(|why| Err(self.unfulfilled(why)))
+    }
+
+    /// What was asked for is past its time, or not there yet.
+    pub(crate) fn missing(&self) -> Error {
+        Error::NoResource { channel: self.name.clone() }
     }
 
     /// The rendition with this name, and what it carries.
@@ -185,6 +213,29 @@ impl Channel {
             }
             ended || !same
         });
+    }
+
+    /// Moves segments far from the live edge into files, and forgets those that nobody may ask for any more.
+    fn spool(&self, events: &[Event]) {
+        let Some(folder) = &self.folder else { return };
+        for (id, msn) in folder.settled() {
+            if let Ok(rendition) = self.rendition(id) {
+                rendition.window().offloaded(msn);
+            }
+        }
+        if !events.iter().any(|event| matches!(event, Event::SegmentEnd(_))) {
+            return;
+        }
+        for (id, rendition) in self.presentation.ids().zip(&self.renditions) {
+            let (far, oldest) = {
+                let mut window = rendition.window();
+                (window.offload(spool::DISTANCE), window.oldest())
+            };
+            for segment in far {
+                folder.keep(id, segment);
+            }
+            folder.forget(id, oldest);
+        }
     }
 
     fn rendition(&self, id: RenditionId) -> Result<&Rendition, Error> {

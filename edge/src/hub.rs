@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::listing::Listing;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::spool::{Folder, Spool};
 
 /// The channels that an edge serves. Clones share them.
 #[derive(Debug, Clone)]
@@ -21,17 +22,28 @@ struct Inner {
     draining: AtomicBool,
     settings: Settings,
     metrics: Metrics,
+    spool: Option<Spool>,
 }
 
 impl Hub {
-    /// No channels yet.
+    /// No channels yet; what they retain is kept in memory.
     pub fn new(settings: Settings, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner { channels: DashMap::new(), draining: AtomicBool::new(false), settings, metrics }))
+        Self::with(settings, metrics, None)
+    }
+
+    /// No channels yet; what they retain far from the live edge is kept in files.
+    pub fn spooling(settings: Settings, metrics: Metrics, spool: Spool) -> Self {
+        Self::with(settings, metrics, Some(spool))
+    }
+
+    fn with(settings: Settings, metrics: Metrics, spool: Option<Spool>) -> Self {
+        Self(Arc::new(Inner { channels: DashMap::new(), draining: AtomicBool::new(false), settings, metrics, spool }))
     }
 
     /// Lets viewers into a channel, in place of whatever had its name, and hands out the one end that is written.
     pub fn open(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
-        let channel = Channel::new(name.clone(), presentation, &self.0.settings, self.0.metrics.clone());
+        let folder = self.folder(&name, &presentation);
+        let channel = Channel::new(name.clone(), presentation, &self.0.settings, self.0.metrics.clone(), folder);
         let channel = Arc::new(channel);
         if let Some(before) = self.0.channels.insert(name, Arc::clone(&channel)) {
             before.close(Closed::Removed);
@@ -69,6 +81,11 @@ impl Hub {
     pub(crate) fn channel(&self, name: &ChannelName) -> Result<Arc<Channel>, Error> {
         let channel = self.0.channels.get(name).map(|channel| Arc::clone(&channel));
         channel.ok_or_else(|| Error::NotLive { channel: name.clone() })
+    }
+
+    fn folder(&self, channel: &ChannelName, presentation: &Presentation) -> Option<Folder> {
+        let folder = self.0.spool.as_ref()?.folder(channel, presentation.epoch, self.0.metrics.clone());
+        folder.inspect_err(|error| tracing::error!(%channel, "segments stay in memory: no thread can be started to write them: {error}")).ok()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -24,6 +24,7 @@ mod server;
 mod service;
 mod settings;
 mod socket;
+pub mod spool;
 mod text;
 pub mod tls;
 mod version;

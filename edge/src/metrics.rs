@@ -38,6 +38,16 @@ pub struct Metrics {
     pub certificates_reloaded: Counter,
     /// Changed certificate files that could not be used.
     pub certificates_refused: Counter,
+    /// Segments kept in files now.
+    pub spooled_segments: Gauge,
+    /// Segments in memory that are to be written to files.
+    pub spool_waiting_segments: Gauge,
+    /// Bytes of segments written to files.
+    pub spooled_bytes: Counter,
+    /// Attempts to write a segment to a file that failed.
+    pub spool_failures: Counter,
+    /// Segments lost before their time, because too much waited for the disk.
+    pub spool_lost_segments: Counter,
 }
 
 /// What tells one count of requests from another.
@@ -134,6 +144,23 @@ impl Metrics {
             "certificates_refused",
             "Changed certificate files that could not be used",
             metrics.certificates_refused.clone(),
+        );
+        registry.register("spooled_segments", "Segments kept in files now", metrics.spooled_segments.clone());
+        registry.register(
+            "spool_waiting_segments",
+            "Segments in memory that wait for the disk",
+            metrics.spool_waiting_segments.clone(),
+        );
+        registry.register("spooled_bytes", "Bytes of segments written to files", metrics.spooled_bytes.clone());
+        registry.register(
+            "spool_failures",
+            "Attempts to write a segment to a file that failed",
+            metrics.spool_failures.clone(),
+        );
+        registry.register(
+            "spool_lost_segments",
+            "Segments lost because too much waited for the disk",
+            metrics.spool_lost_segments.clone(),
         );
         metrics
     }

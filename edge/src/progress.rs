@@ -210,10 +210,10 @@ impl Buf for Chunk {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
-        if self.bytes.is_empty() {
-            if let Some(out) = self.out.take() {
-                out.taken();
-            }
+        if self.bytes.is_empty()
+            && let Some(out) = self.out.take()
+        {
+            out.taken();
         }
     }
 }

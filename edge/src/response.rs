@@ -1,4 +1,4 @@
-//! What goes out. No response carries a validator (ETag, Last-Modified): media never changes, so that nobody has to ask
+//! What goes out. No response carries a validator (`ETag`, `Last-Modified`): media never changes, so that nobody has to ask
 //! again, and a playlist has changed whenever a player asks.
 
 use bytes::Bytes;
@@ -73,12 +73,7 @@ pub(crate) fn text(text: &Text, content_type: &'static str, lifetime: Lifetime, 
 }
 
 /// A part, segment or init section, or the range of it that is asked for (RFC 9110 14).
-pub(crate) fn media(
-    chunks: Vec<Bytes>,
-    content_type: &'static str,
-    range: Option<Range>,
-) -> Result<Response<Body>, Error> {
-    let whole = Body::from(chunks);
+pub(crate) fn media(whole: Body, content_type: &'static str, range: Option<Range>) -> Result<Response<Body>, Error> {
     let len = whole.len();
     let mut response = match range {
         None => of(StatusCode::OK, content_type, Lifetime::Forever, whole),

@@ -1,10 +1,14 @@
+use std::fs::File;
+
 use hyper::header::{HeaderMap, IF_RANGE, RANGE};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use touchline_media::{ChannelName, Kind as MediaKind};
 use touchline_packager::{Name, Resource};
 
 use crate::body::Body;
+use crate::channel::Content;
 use crate::directives::{self, Directives, Until};
 use crate::error::Error;
 use crate::hub::Hub;
@@ -120,13 +124,18 @@ async fn resource(
 ) -> Result<Response<Body>, Error> {
     let channel = hub.channel(channel)?;
     let (id, kind) = channel.find(rendition)?;
-    let chunks = match channel.resource(id, name).await? {
-        Resource::Whole(data) => vec![data],
-        Resource::Chunks(chunks) => chunks.to_vec(),
+    let body = match channel.resource(id, name).await? {
+        Content::Here(Resource::Whole(data)) => data.into(),
+        Content::Here(Resource::Chunks(chunks)) => chunks.to_vec().into(),
+        Content::File { path, len } => match spawn_blocking(|| File::open(path)).await {
+            Ok(Ok(file)) => Body::file(file, len),
+            // It was lost, or its time ran out just now.
+            Ok(Err(_)) | Err(_) => return Err(channel.missing()),
+        },
     };
     let content_type = match kind {
         MediaKind::Video => "video/mp4",
         MediaKind::Audio => "audio/mp4",
     };
-    response::media(chunks, content_type, wishes.range)
+    response::media(body, content_type, wishes.range)
 }

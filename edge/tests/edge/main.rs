@@ -10,4 +10,5 @@ mod hostile;
 mod https;
 mod responses;
 mod sockets;
+mod spool;
 mod stage;

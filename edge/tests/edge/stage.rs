@@ -48,7 +48,11 @@ impl Stage {
     pub(crate) fn with(settings: Settings) -> Self {
         let metrics = Metrics::default();
         let hub = Hub::new(settings, metrics.clone());
-        let writer = hub.open(main(), presentation());
+        Self::of(hub, metrics, presentation())
+    }
+
+    pub(crate) fn of(hub: Hub, metrics: Metrics, presentation: Arc<Presentation>) -> Self {
+        let writer = hub.open(main(), presentation);
         Self { hub, metrics, writer: Some(writer), started: Instant::now(), msn: FIRST_MSN, index: 0, number: 0 }
     }
 
