@@ -23,6 +23,7 @@ const UNJUDGED: u8 = 2;
 /// Plays all renditions at once, probes the delivery directives, parses the media and checks timing, then prints a line per rule with its
 /// section of the draft and the evidence. Exits with 0 when no rule is broken, with 1 when one is, and with 2 when there is nothing to judge.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = "Examples:\n  touchline-loadtest check http://127.0.0.1:8080/live/main/index.m3u8\n  \
     touchline-loadtest check --seconds 120 --json https://origin.example/live/index.m3u8 > report.json")]
 pub struct Options {

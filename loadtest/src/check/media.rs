@@ -15,8 +15,11 @@ fn digest(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The top-level boxes of `bytes`: kind, whole box. `Err` says where the chain of boxes breaks.
-fn boxes(bytes: &[u8]) -> Result<Vec<(String, usize, &[u8])>, String> {
+/// A top-level box: its kind, where it begins, all of it.
+type TopLevel<'a> = (String, usize, &'a [u8]);
+
+/// The top-level boxes of `bytes`. `Err` says where the chain of boxes breaks.
+fn boxes(bytes: &[u8]) -> Result<Vec<TopLevel<'_>>, String> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -26,7 +29,12 @@ fn boxes(bytes: &[u8]) -> Result<Vec<(String, usize, &[u8])>, String> {
         };
         let size = match size {
             0 => rest.len(),
-            1 => rest.get(8..16).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes) as usize,
+            1 => rest
+                .get(8..16)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map_or(0, u64::from_be_bytes)
+                .try_into()
+                .unwrap_or(usize::MAX),
             size => size as usize,
         };
         let kind: String = kind.iter().map(|byte| char::from(*byte)).collect();

@@ -118,7 +118,21 @@ mod tests {
 
     #[test]
     fn a_report_has_a_line_per_rule_and_the_place_of_what_is_wrong() {
-        insta::assert_snapshot!(Page { report: &report(), colour: false }.to_string(), @r#""#);
+        insta::assert_snapshot!(Page { report: &report(), colour: false }.to_string(), @r#"
+        http://127.0.0.1/index.m3u8
+        1 media playlist(s), 150 versions; watched for 30 s; rules of draft-pantos-hls-rfc8216bis-22
+
+        FAIL     must    4.4.4.9   part-within-target  part 17 of segment 889017734 lasts 0.512 s, PART-TARGET is 0.5 s (and 11 more)
+                 rule: no part is longer than PART-TARGET
+                 line 24 of http://127.0.0.1/index.m3u8?_HLS_msn=889017734
+                   #EXT-X-PART:DURATION=0.512,URI="17.m4s"
+        warn     should  B.1       head                HEAD of /index.m3u8 has a body
+                 rule: HEAD has no body
+        pass     profile B.1       gzip                4000 bytes are 700
+        not seen must    6.2.5.2   hold-ends           no request was held that long
+
+        1 failed, 1 warned, 1 passed, 1 not seen
+        "#);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Init sections: what a decoder is told, and what RFC 8216bis 3.1.2 and CMAF ask of them.
 
+use std::fmt::Write as _;
+
 use mp4_atom::{Codec, Decode as _, Ftyp, Moov, Stbl, StszSamples, Trak, Trex};
 
 use super::boxes;
@@ -168,7 +170,7 @@ fn hevc(name: &str, hvcc: &mp4_atom::Hvcc) -> String {
     let constraints = hvcc.general_constraint_indicator_flags;
     let used = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     for byte in constraints.iter().take(used) {
-        text.push_str(&format!(".{byte:x}"));
+        let _ = write!(text, ".{byte:x}");
     }
     text
 }

@@ -142,10 +142,7 @@ impl Type {
 /// The type that the draft gives to an attribute; `None` for attributes that it does not know.
 fn kind_of(tag: &str, name: &str) -> Option<Type> {
     let kind = match (tag, name) {
-        // The same names are of other types in these tags.
-        ("#EXT-X-PRELOAD-HINT", "BYTERANGE-START" | "BYTERANGE-LENGTH") => Type::Integer,
         ("#EXT-X-KEY" | "#EXT-X-SESSION-KEY", "METHOD") | (_, "TYPE" | "HDCP-LEVEL" | "VIDEO-RANGE") => Type::Word,
-        ("#EXT-X-STREAM-INF", "CLOSED-CAPTIONS") => return None,
         (
             "#EXT-X-STREAM-INF",
             "SUBTITLES" | "AUDIO" | "VIDEO" | "CODECS" | "SUPPLEMENTAL-CODECS" | "REQ-VIDEO-LAYOUT",
@@ -186,8 +183,8 @@ fn kind_of(tag: &str, name: &str) -> Option<Type> {
         ) => Type::YesNo,
         (
             _,
-            "BANDWIDTH" | "AVERAGE-BANDWIDTH" | "PROGRAM-ID" | "LAST-MSN" | "LAST-PART" | "SKIPPED-SEGMENTS"
-            | "BIT-DEPTH" | "SAMPLE-RATE",
+            "BANDWIDTH" | "BYTERANGE-START" | "BYTERANGE-LENGTH" | "AVERAGE-BANDWIDTH" | "PROGRAM-ID" | "LAST-MSN"
+            | "LAST-PART" | "SKIPPED-SEGMENTS" | "BIT-DEPTH" | "SAMPLE-RATE",
         ) => Type::Integer,
         (
             _,

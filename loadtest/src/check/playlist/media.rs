@@ -11,6 +11,7 @@ mod reader;
 
 /// A media playlist. What is absent is `None`, and never made up.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "EXT-X-MEDIA-SEQUENCE is the tag's name")]
 pub(crate) struct Media {
     /// EXT-X-VERSION with its line.
     pub(crate) version: Option<(u64, usize)>,
@@ -25,7 +26,7 @@ pub(crate) struct Media {
     /// EXT-X-DISCONTINUITY-SEQUENCE.
     pub(crate) discontinuity_sequence: Option<u64>,
     /// EXT-X-PLAYLIST-TYPE with its line.
-    pub(crate) playlist_type: Option<(String, usize)>,
+    pub(crate) kind: Option<(String, usize)>,
     /// EXT-X-INDEPENDENT-SEGMENTS.
     pub(crate) independent_segments: bool,
     /// EXT-X-ENDLIST.

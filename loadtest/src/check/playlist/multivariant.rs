@@ -57,7 +57,7 @@ impl Multivariant {
                 Line::Uri(uri) => match pending.take() {
                     Some(variant) => playlist.variants.push(Variant { uri: uri.to_owned(), ..variant }),
                     None => {
-                        playlist.fault(FaultKind::Text, number, format!("{uri:?} has no EXT-X-STREAM-INF before it"))
+                        playlist.fault(FaultKind::Text, number, format!("{uri:?} has no EXT-X-STREAM-INF before it"));
                     }
                 },
                 Line::Tag(name @ "#EXT-X-STREAM-INF", value) => {

@@ -5,11 +5,14 @@ use super::Media;
 /// m3u8-rs keeps durations as `f32`, which tells milliseconds apart up to here, in seconds.
 const MAX_DURATION_ERROR: f64 = 0.001;
 
+/// Characters of its errors that are shown.
+const MAX_SHOWN_ERROR: usize = 60;
+
 /// What m3u8-rs reads differently from `media`, which was read from the same `text`.
 pub(crate) fn disagreements(text: &str, media: &Media) -> Vec<String> {
     let other = match m3u8_rs::parse_media_playlist_res(text.as_bytes()) {
         Ok(other) => other,
-        Err(error) => return vec![format!("m3u8-rs cannot read the playlist: {}", first_line(&error.to_string()))],
+        Err(error) => return vec![format!("m3u8-rs cannot read the playlist: {}", first_words(&error.to_string()))],
     };
     let mut told = Vec::new();
     let mut compare = |what: &str, ours: u64, theirs: u64| {
@@ -36,8 +39,9 @@ pub(crate) fn disagreements(text: &str, media: &Media) -> Vec<String> {
     told
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// The beginning: m3u8-rs shows the whole playlist, byte by byte.
+fn first_words(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(MAX_SHOWN_ERROR).collect()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ async fn other_parameters<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
     let asked = "token=a%2Fb&session=1";
     match subject.at_once(asked, AT_ONCE * 5).await {
         Ok(answer) if answer.status == 200 => {
-            ledger.kept(&OTHER_PARAMETERS, format!("?{asked} is answered with the playlist"))
+            ledger.kept(&OTHER_PARAMETERS, format!("?{asked} is answered with the playlist"));
         }
         Ok(answer) => ledger.broken(&OTHER_PARAMETERS, format!("?{asked} has status {}", answer.status), None),
         Err(failure) => ledger.broken(&OTHER_PARAMETERS, format!("?{asked}: {failure}"), None),

@@ -32,6 +32,8 @@ const TRICKS: [&str; 9] = [
     "{}%ff%fe",
     "//etc/passwd",
 ];
+/// Parts of three seconds at a PART-TARGET that no server has.
+const MAX_ADVANCE: u64 = 10_000;
 /// Length of a path that no resource has.
 const OVERLONG: usize = 9000;
 
@@ -52,7 +54,7 @@ pub(super) fn advance_limit(media: &Media) -> u64 {
     if target >= Seconds::whole(1) {
         return 3;
     }
-    (1..).find(|parts| target.times(u128::from(*parts), 1) >= Seconds::whole(3)).unwrap_or(u64::MAX)
+    (1..MAX_ADVANCE).find(|parts| target.times(u128::from(*parts), 1) >= Seconds::whole(3)).unwrap_or(MAX_ADVANCE)
 }
 
 async fn far<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
@@ -95,6 +97,10 @@ async fn malformed<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
     for directives in MALFORMED.iter().flat_map(|value| of(value)) {
         client_error(subject, ledger, &MALFORMED_REFUSED, &directives).await;
     }
+    // What was held meanwhile has made the segment an old one, which any index is right for.
+    let Ok(now) = subject.current().await else { return };
+    let (msn, _) = now.media.next_part();
+    let of = |value: &str| [format!("_HLS_msn={value}"), format!("_HLS_msn={msn}&_HLS_part={value}")];
     for directives in HUGE.iter().flat_map(|value| of(value)) {
         client_error(subject, ledger, &HUGE_NUMBERS_REFUSED, &directives).await;
     }
@@ -115,7 +121,7 @@ async fn client_error<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger, rule: 
             ledger.broken(rule, format!("{directives} has status {}{held}", answer.status), None);
         }
         Err(Failure::Late(limit)) => {
-            ledger.failed(rule, format!("{directives} is held for more than {} s", limit.as_secs()))
+            ledger.failed(rule, format!("{directives} is held for more than {} s", limit.as_secs()));
         }
         Err(failure) => ledger.failed(rule, format!("{directives}: {failure}")),
     }
@@ -143,6 +149,12 @@ async fn skip_values<D: Dial>(subject: &Subject<D>, media: &Media, ledger: &mut 
 /// What does not exist, and the part after the hinted one, has its 404 at once (6.2.6).
 async fn unknown<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
     let Ok(now) = subject.current().await else { return };
+    // A playlist that has just been released has its hint for a whole part.
+    let (msn, index) = now.media.next_part();
+    let now = match subject.held(&format!("_HLS_msn={msn}&_HLS_part={index}"), &now.media).await {
+        Ok(released) if blocks(&now.media) => released,
+        _ => now,
+    };
     let mut names = vec!["touchline-check-no-such-part.m4s".to_owned()];
     let last = now.media.segments.last().and_then(|segment| segment.parts.last());
     let hint = now.media.hints.iter().find(|hint| hint.kind == "PART" && hint.start.is_none());
@@ -163,8 +175,9 @@ async fn unknown<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
                 continue;
             }
             // The part after the hinted one may have come to be meanwhile.
-            Ok(_)
+            Ok(ref answer)
                 if number > 0
+                    && !longer_than_a_part(answer.waited(), &now.media)
                     && subject.current().await.is_ok_and(|later| later.media.next_part() != now.media.next_part()) =>
             {
                 continue;
@@ -176,12 +189,20 @@ async fn unknown<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
             {
                 continue;
             }
+            Ok(answer) if number > 0 => {
+                format!("{name}, which is not hinted, is held for {} ms", answer.waited().as_millis())
+            }
             Ok(answer) => format!("{name}, which does not exist, has status {}", answer.status),
             Err(Failure::Late(_)) => format!("{name}, which is not hinted, is held for {}", took(began)),
             Err(failure) => format!("{name}: {failure}"),
         };
         ledger.broken(&UNKNOWN_REFUSED_AT_ONCE, told, None);
     }
+}
+
+/// A part that became the hinted one while it was asked for is held for less than its own time.
+fn longer_than_a_part(waited: Duration, media: &Media) -> bool {
+    media.part_target.is_some_and(|(target, _)| waited > target.times(5, 4).to_duration())
 }
 
 /// The name that follows `hinted`, when one number in it is one more than in `last`.
@@ -221,16 +242,16 @@ async fn tricks<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
         let shown: String = path.chars().take(60).collect();
         match subject.client.ask_path(&subject.url, &path, &Ask::get(SOON)).await {
             Ok(answer) if answer.status >= 500 => {
-                ledger.failed(&PATH_TRICKS, format!("{shown} has status {}", answer.status))
+                ledger.failed(&PATH_TRICKS, format!("{shown} has status {}", answer.status));
             }
             Ok(answer) if answer.status == 200 => {
-                ledger.failed(&PATH_TRICKS, format!("{shown} has status 200, {} bytes", answer.body.len()))
+                ledger.failed(&PATH_TRICKS, format!("{shown} has status 200, {} bytes", answer.body.len()));
             }
             Ok(answer) if (400..500).contains(&answer.status) => ledger.kept(&PATH_TRICKS, "all of them have 4xx"),
             Ok(answer) => ledger.broken(&PATH_TRICKS, format!("{shown} has status {}", answer.status), None),
             // A server may close the connection on what is no request.
             Err(Failure::Late(limit)) => {
-                ledger.failed(&PATH_TRICKS, format!("{shown} has no answer in {} s", Duration::as_secs(&limit)))
+                ledger.failed(&PATH_TRICKS, format!("{shown} has no answer in {} s", Duration::as_secs(&limit)));
             }
             Err(_) => {}
         }

@@ -1,17 +1,21 @@
 //! Delivery directives: blocking reload and delta updates.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::check::evidence::{Evidence, Refused, Version};
+use crate::check::evidence::{Evidence, Recording, Refused, Version, What, Why};
 use crate::check::ledger::Ledger;
 use crate::check::rule::{Rule, must, profile, should};
 use crate::check::seconds::Seconds;
 
 /// What the end of a hold may be early or late.
 const HOLD_TOLERANCE: Duration = Duration::from_secs(1);
+/// How much later than its newest part a held playlist may come.
+const RELEASE_TOLERANCE: Duration = Duration::from_millis(150);
 
 /// The rules of this chapter.
 pub(super) const RULES: &[&Rule] = &[
+    &BLOCKING_OFFERED,
     &BLOCKS_FOR_SEGMENT,
     &BLOCKS_FOR_PART,
     &PART_PAST_END,
@@ -33,6 +37,8 @@ pub(super) const RULES: &[&Rule] = &[
     &SKIP_IGNORED,
 ];
 
+pub(in crate::check) const BLOCKING_OFFERED: Rule =
+    profile("blocking-offered", "B.1", "a playlist with parts can be waited for").unseen("no playlist lists parts");
 pub(in crate::check) const BLOCKS_FOR_SEGMENT: Rule =
     must("blocks-for-segment", "6.2.5.2", "_HLS_msn alone is held until the whole segment is listed")
         .unseen("the server does not advertise CAN-BLOCK-RELOAD");
@@ -91,14 +97,54 @@ pub(in crate::check) const SKIP_IGNORED: Rule =
 /// Judges the blocking reloads that were recorded; the rest is probed.
 pub(super) fn judge(evidence: &Evidence, ledger: &mut Ledger) {
     for recording in &evidence.renditions {
+        offered(ledger, recording);
         for version in &recording.versions {
             let Some((msn, part)) = version.awaited else { continue };
             awaited(ledger, version, msn, part);
         }
+        released(ledger, recording);
         let Some(target) = recording.first().and_then(|version| version.media.target()) else { continue };
         for refused in &recording.refused {
             hold_ends(ledger, refused, target);
         }
+        let limit = target.times(3, 1).to_duration();
+        for version in &recording.versions {
+            let waited = version.arrived.saturating_sub(version.asked);
+            if version.awaited.is_some() && waited > limit + HOLD_TOLERANCE {
+                let told = format!("held for {:.1} s, {:.0} s is the limit", waited.as_secs_f64(), limit.as_secs_f64());
+                ledger.broken(&HOLD_ENDS, told, version.place(1));
+            }
+        }
+    }
+}
+
+/// Who lists parts lets players wait for them (B.1).
+fn offered(ledger: &mut Ledger, recording: &Recording) {
+    for version in recording.versions.iter().filter(|version| version.media.has_parts() && !version.media.ended) {
+        if version.media.control.as_ref().is_some_and(|control| control.can_block_reload) {
+            ledger.kept(&BLOCKING_OFFERED, "CAN-BLOCK-RELOAD=YES");
+        } else {
+            ledger.broken(&BLOCKING_OFFERED, "there are parts, and CAN-BLOCK-RELOAD=YES is absent", version.place(1));
+        }
+    }
+}
+
+/// A playlist that was waited for comes when its newest part does, which was waited for as well. One that is late says nothing, most of
+/// them do.
+fn released(ledger: &mut Ledger, recording: &Recording) {
+    let hinted = recording.fetched.iter().filter(|fetched| fetched.why == Why::Hinted && fetched.is_good());
+    let ended: BTreeMap<What, Duration> = hinted.map(|fetched| (fetched.what, fetched.ended)).collect();
+    let mut late: Vec<Duration> = Vec::new();
+    for version in &recording.versions {
+        let Some((msn, Some(part))) = version.awaited else { continue };
+        if let Some(ended) = ended.get(&What::Part(msn, part)) {
+            late.push(version.arrived.saturating_sub(*ended));
+        }
+    }
+    late.sort();
+    if let Some(median) = late.get(late.len() / 2).filter(|median| **median > RELEASE_TOLERANCE) {
+        let told = format!("held playlists come {} ms after their newest part (median)", median.as_millis());
+        ledger.suspect(&BLOCKS_FOR_PART, told, None);
     }
 }
 

@@ -59,6 +59,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    #[expect(clippy::unnecessary_wraps, reason = "as a ledger takes it")]
     fn place(&self, line: usize) -> Option<Place> {
         Some(place(self.url.as_str(), self.text, line))
     }

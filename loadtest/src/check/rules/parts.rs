@@ -211,7 +211,11 @@ fn independence(ledger: &mut Ledger, recording: &Recording) {
         match (part.independent, sync) {
             (true, false) => ledger.broken(&INDEPENDENT_TRUE, format!("{what} has no independent frame"), place),
             (false, true) => {
-                ledger.broken(&INDEPENDENT_MARKED, format!("{what} has an independent frame, and is not marked"), place)
+                ledger.broken(
+                    &INDEPENDENT_MARKED,
+                    format!("{what} has an independent frame, and is not marked"),
+                    place,
+                );
             }
             (true, true) => {
                 ledger.kept(&INDEPENDENT_TRUE, "every marked part has an independent frame");

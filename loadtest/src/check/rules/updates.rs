@@ -254,7 +254,7 @@ fn ends(ledger: &mut Ledger, recording: &Recording) {
 fn retained(ledger: &mut Ledger, recording: &Recording) {
     for fetched in recording.fetched.iter().filter(|fetched| fetched.why == Why::Removed) {
         let rule = if matches!(fetched.what, What::Segment(_)) { &SEGMENTS_RETAINED } else { &PARTS_RETAINED };
-        let after = (fetched.asked - fetched.known).as_secs_f64();
+        let after = fetched.asked.saturating_sub(fetched.known).as_secs_f64();
         match &fetched.status {
             Ok(200 | 206) => ledger.kept(rule, format!("{} came {after:.1} s after it had left", fetched.what)),
             Ok(status) => {

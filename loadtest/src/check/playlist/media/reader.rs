@@ -5,7 +5,10 @@ use std::str::FromStr;
 
 use chrono::DateTime;
 
-use super::*;
+use super::{
+    Arc, Attributes, ByteRange, Control, Fault, FaultKind, Hint, Line, Map, Media, Part, Report, Seconds, Segment,
+    Skip, lines,
+};
 
 /// Tags that stand at most once: those of 4.4.2, 4.4.3 and EXT-X-SKIP.
 const ONCE: [&str; 12] = [
@@ -70,7 +73,7 @@ impl Reader {
             }
             "#EXT-X-MEDIA-SEQUENCE" => self.media.media_sequence = self.number(name, value),
             "#EXT-X-DISCONTINUITY-SEQUENCE" => self.media.discontinuity_sequence = self.number(name, value),
-            "#EXT-X-PLAYLIST-TYPE" => self.media.playlist_type = value.map(|value| (value.to_owned(), self.line)),
+            "#EXT-X-PLAYLIST-TYPE" => self.media.kind = value.map(|value| (value.to_owned(), self.line)),
             "#EXT-X-INDEPENDENT-SEGMENTS" => self.media.independent_segments = true,
             "#EXT-X-ENDLIST" => self.media.ended = true,
             "#EXT-X-DISCONTINUITY" => self.of_segment(name, |segment| segment.discontinuity = true),
@@ -112,7 +115,7 @@ impl Reader {
         match name {
             "#EXT-X-PART-INF" => {
                 self.media.part_target =
-                    self.need(&attributes, name, "PART-TARGET", Attributes::seconds).map(|target| (target, line))
+                    self.need(&attributes, name, "PART-TARGET", Attributes::seconds).map(|target| (target, line));
             }
             "#EXT-X-SERVER-CONTROL" => self.media.control = Some(control(&attributes, line)),
             "#EXT-X-SKIP" => self.skip(&attributes),
@@ -122,7 +125,7 @@ impl Reader {
             "#EXT-X-RENDITION-REPORT" => self.report(&attributes),
             "#EXT-X-DATERANGE" => self.media.date_ranges.extend(attributes.text("ID").map(str::to_owned)),
             "#EXT-X-DEFINE" if attributes.text("QUERYPARAM").is_some() => {
-                self.needs(11, "EXT-X-DEFINE with QUERYPARAM")
+                self.needs(11, "EXT-X-DEFINE with QUERYPARAM");
             }
             "#EXT-X-DEFINE" => self.needs(8, "EXT-X-DEFINE"),
             _ => {}

@@ -7,6 +7,7 @@ use super::{LISTED_IS_AVAILABLE, PARTS_IN_TIME, RENDITIONS_IN_SYNC, SEGMENTS_IN_
 use crate::check::evidence::{Evidence, Fetched, Recording, Why};
 use crate::check::ledger::Ledger;
 use crate::check::rule::Rule;
+use crate::check::seconds::Seconds;
 
 /// What a measured time may be over its limit before it is told at all.
 const TOLERANCE: Duration = Duration::from_millis(300);
@@ -108,7 +109,7 @@ fn available(ledger: &mut Ledger, fetched: &Fetched) {
             );
         }
         Err(failure) => {
-            ledger.broken(&LISTED_IS_AVAILABLE, format!("{what} was listed, and did not come: {failure}"), None)
+            ledger.broken(&LISTED_IS_AVAILABLE, format!("{what} was listed, and did not come: {failure}"), None);
         }
     }
 }
@@ -116,7 +117,7 @@ fn available(ledger: &mut Ledger, fetched: &Fetched) {
 /// All renditions are updated within one PART-TARGET (B.1): compared where the same part of the same segment came in two of them.
 pub(super) fn in_sync(ledger: &mut Ledger, evidence: &Evidence) {
     let Some((first, others)) = evidence.renditions.split_first() else { return };
-    let Some(limit) = first.part_target().map(|target| target.to_duration()) else { return };
+    let Some(limit) = first.part_target().map(Seconds::to_duration) else { return };
     let segments = first.segments();
     for other in others {
         let mut spread: Vec<Duration> = Vec::new();
