@@ -72,8 +72,9 @@ impl Stage {
 
     /// Plays for ever, stretch after stretch.
     fn play(&mut self, clip: &Clip, discontinuity_every: Option<Duration>) -> Result<(), Box<dyn Error>> {
+        let mut began = Instant::now();
         loop {
-            let began = Instant::now();
+            let mut lasted = Duration::ZERO;
             let events = self.packager.start(&clip.tracks)?;
             self.publish(&events);
             for (due, mut sample) in clip.repeated() {
@@ -84,7 +85,10 @@ impl Stage {
                 sample.received = Instant::now();
                 let events = self.packager.push(sample);
                 self.publish(&events);
+                lasted = due;
             }
+            // The next timeline begins where this one ends, as when an encoder changes its settings.
+            began += lasted;
         }
     }
 
