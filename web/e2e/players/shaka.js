@@ -16,8 +16,11 @@ export async function drive(video, url) {
   await player.attach(video);
   player.configure({
     abr: { enabled: false },
+    // Else it sets each part's time anew from the playlist, by aborting its source buffer wherever that is off by 1 ms, which
+    // its own correction of 1 ms makes a matter of rounding; and after an abort a browser drops pictures up to a keyframe.
+    manifest: { hls: { ignoreManifestTimestampsInSegmentsMode: true } },
     // Its distance is counted from PART-HOLD-BACK before the edge.
-    streaming: { lowLatencyMode: true, liveSync: { enabled: true, targetLatency: 0.1, targetLatencyTolerance: 0.1 } },
+    streaming: { lowLatencyMode: true, liveSync: { enabled: true, targetLatency: 0, targetLatencyTolerance: 0.05 } },
   });
   await player.load(url);
   const rungs = () => player.getVariantTracks().sort((a, b) => b.height - a.height);
