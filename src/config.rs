@@ -8,6 +8,7 @@ mod section;
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use touchline_packager as packager;
@@ -31,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) admin: Listen,
     /// Durations of parts, segments and the window.
     pub(crate) hls: packager::Settings,
+    /// Where segments far from the live edge are kept; `None`: in memory.
+    pub(crate) spool: Option<PathBuf>,
     /// How long a channel waits for its publisher to return.
     pub(crate) grace: Duration,
     /// Who may publish.
@@ -45,6 +48,7 @@ impl Default for Config {
             rtmp: None,
             admin: Listen::loopback(9090),
             hls: packager::Settings::default(),
+            spool: None,
             grace: Duration::from_secs(30),
             keys: Keys::default(),
         }
@@ -68,6 +72,10 @@ impl Config {
             hls.value("part", duration(PART), &mut config.hls.part);
             hls.value("segment", duration(SEGMENT), &mut config.hls.segment);
             hls.value("window", duration(WINDOW), &mut config.hls.window);
+            hls.value("spool", |text| Ok(Some(text.into())), &mut config.spool);
+            if config.hls.window > MAX_WINDOW_IN_MEMORY && config.spool.is_none() {
+                hls.mistake("window", needs_spool(config.hls.window));
+            }
         });
         root.table("channels", |channels| channels.value("grace", duration(GRACE), &mut config.grace));
         root.table("publish", |publish| publish.table("keys", |keys| config.keys.read(keys)));
@@ -100,7 +108,17 @@ impl Config {
 const PART: RangeInclusive<Duration> = packager::Settings::MIN_PART..=Duration::from_secs(2);
 const SEGMENT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from_hours(24);
+/// How long a window may be that is kept in memory: a channel of 8 Mb/s then takes 120 MB.
+const MAX_WINDOW_IN_MEMORY: Duration = Duration::from_mins(2);
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+
+fn needs_spool(window: Duration) -> String {
+    format!(
+        "{} needs hls.spool, a directory for the segments: a window of more than {} does not fit in memory",
+        humantime::format_duration(window),
+        humantime::format_duration(MAX_WINDOW_IN_MEMORY),
+    )
+}
 
 fn duration(range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> {
     move |text| {
@@ -179,7 +197,8 @@ mod tests {
             [hls]
             part = "333ms"
             segment = "4s"
-            window = "20s"
+            window = "6h"
+            spool = "/var/lib/touchline"
             [channels]
             grace = "5s"
             [publish.keys]
@@ -197,7 +216,8 @@ mod tests {
         assert_eq!(config.rtmp, Some(Listen::loopback(0)));
         assert_eq!(config.admin.to_string(), "[::1]:9090");
         assert_eq!(config.hls.part, Duration::from_millis(333));
-        assert_eq!(config.hls.window, Duration::from_secs(20));
+        assert_eq!(config.hls.window, Duration::from_hours(6));
+        assert_eq!(config.spool, Some("/var/lib/touchline".into()));
         assert_eq!(config.grace, Duration::from_secs(5));
         assert!(config.keys.admit(&"cam2".parse().unwrap(), Some(&touchline_ingest::Secret::new("three"))));
     }
@@ -275,6 +295,19 @@ keys = { "a b" = "x", main = "" }
             mistakes("[hls]\nprofile = \"scale\"\nsegment = \"1s\""),
             ["hls.part: 500ms is more than a quarter of hls.segment, 1s"]
         );
+    }
+
+    #[test]
+    fn a_window_that_does_not_fit_in_memory_needs_a_directory() {
+        assert_eq!(
+            mistakes("[hls]\nwindow = \"6h\"\nprofile = \"fast\""),
+            [
+                "line 2: hls.window: 6h needs hls.spool, a directory for the segments: a window of more than 2m does not fit in memory",
+                "line 3: hls.profile: \"fast\" is not a profile; there are ultra, balanced and scale",
+            ]
+        );
+        assert!(Config::parse("[hls]\nwindow = \"2m\"").is_ok());
+        assert!(Config::parse("[hls]\nwindow = \"24h\"\nspool = \"/var/lib/touchline\"").is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use touchline_edge::spool::Spool;
 use touchline_edge::{self as edge, Hub, tls};
 use touchline_ingest::{self as ingest, rtmp};
 use tracing::info;
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     http: TcpListener,
     https: Option<Https>,
     admin: TcpListener,
+    spool: Option<Spool>,
 }
 
 /// The listener for viewers by TLS, and what it shows them.
@@ -47,7 +49,8 @@ impl Server {
         let http = bind(&config.http, "viewers", "--http")?;
         let https = config.https.resolve()?.map(|(listen, proof)| secure(&listen, proof)).transpose()?;
         let admin = bind(&config.admin, "operators", "--admin")?;
-        Ok(Self { config, rtmp, http, https, admin })
+        let spool = config.spool.clone().map(Spool::open).transpose()?;
+        Ok(Self { config, rtmp, http, https, admin, spool })
     }
 
     /// Tells on standard output where to publish and watch.
@@ -71,7 +74,10 @@ impl Server {
         let mut registry = Registry::default();
         let edge_settings = edge::Settings::default();
         let edge_metrics = edge::Metrics::register(&mut registry);
-        let hub = Hub::new(edge_settings, edge_metrics.clone());
+        let hub = match self.spool {
+            Some(spool) => Hub::spooling(edge_settings, edge_metrics.clone(), spool),
+            None => Hub::new(edge_settings, edge_metrics.clone()),
+        };
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let ops = Ops { registry, draining: drain.clone() };
         let closing = CancellationToken::new();

@@ -56,6 +56,18 @@ fn viewers_by_tls_have_a_listener_of_their_own() {
 }
 
 #[test]
+fn a_directory_for_segments_that_cannot_be_used_stops_the_start() {
+    // This file: it is no directory.
+    let config = std::env::temp_dir().join(format!("touchline-spool-{}.toml", std::process::id()));
+    let file = config.to_str().unwrap();
+    std::fs::write(&config, format!("[hls]\nspool = \"{file}\"\n")).unwrap();
+    let serve = ["serve", "--http", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config", file];
+    let error = fails(&serve).replace(file, "FILE");
+    std::fs::remove_file(&config).unwrap();
+    insta::assert_snapshot!(error, @"error: segments cannot be kept in FILE: File exists (os error 17); choose a directory that the user that the server runs as may write ([hls] spool)");
+}
+
+#[test]
 fn config_check_tells_every_mistake_and_fails() {
     let file = std::env::temp_dir().join(format!("touchline-check-{}.toml", std::process::id()));
     std::fs::write(&file, "[hls]\npart = \"9s\"\nsegmnt = \"2s\"\n[rtmp]\nlisten = \"nowhere\"\n").unwrap();
@@ -63,7 +75,7 @@ fn config_check_tells_every_mistake_and_fails() {
     insta::assert_snapshot!(error, @r#"
     error: FILE has 3 mistakes:
       line 2: hls.part: 9s is out of range: from 150ms to 2s
-      line 3: hls.segmnt: is not a setting; here there are: part, profile, segment, window
+      line 3: hls.segmnt: is not a setting; here there are: part, profile, segment, spool, window
       line 5: rtmp.listen: "nowhere" is not an address to listen on; write for example "127.0.0.1:8080" or ":8080"
     "#);
     std::fs::write(&file, "[hls]\npart = \"200ms\"\n").unwrap();
