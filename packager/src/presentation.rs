@@ -57,7 +57,7 @@ pub struct RenditionId(pub u8);
 /// One media playlist of a presentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendition {
-    /// Its name in URIs: `video`, `audio`.
+    /// Its name in URIs: `audio`, `video`, or where there are several tracks of video their heights: `720p`, `360p`.
     pub name: String,
     /// What it carried when the presentation opened; [`crate::Init`] tells what it carries now.
     pub coding: Coding,
