@@ -42,6 +42,7 @@ pub(crate) struct Version {
     pub(crate) url: Url,
     /// `_HLS_msn` and `_HLS_part` that it was asked with.
     pub(crate) awaited: Option<(u64, Option<u64>)>,
+    pub(crate) asked: Duration,
     pub(crate) arrived: Duration,
     pub(crate) content_type: Option<String>,
     pub(crate) text: Arc<str>,
@@ -132,6 +133,7 @@ impl Version {
             media: Arc::new(Media::read(&text)),
             url,
             awaited,
+            asked: answer.asked - zero,
             arrived: answer.ended - zero,
             content_type: answer.header("content-type").map(str::to_owned),
             text,

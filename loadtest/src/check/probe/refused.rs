@@ -160,6 +160,7 @@ async fn unknown<D: Dial>(subject: &Subject<D>, ledger: &mut Ledger) {
     let hint = now.media.hints.iter().find(|hint| hint.kind == "PART" && hint.start.is_none());
     if let Some((last, hint)) = last.zip(hint)
         && let Some(name) = name_after(&last.uri, &hint.uri)
+        && now.media.hints.iter().all(|hint| hint.uri != name)
     {
         names.push(name);
     }
