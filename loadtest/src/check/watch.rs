@@ -270,11 +270,29 @@ impl<D: Dial> Watching<D> {
         let gone = before.complete().find(|old| old.msn < media.first_msn() && !old.gap && old.byte_range.is_none());
         if let Some(segment) = gone
             && self.removed[1] < MAX_REMOVED
-            && let (Some(uri), Some(duration)) = (&segment.uri, segment.duration)
+            && let Some(delay) = self.time_left(segment.msn)
+            && let Some(uri) = &segment.uri
         {
             self.removed[1] += 1;
-            self.spawn(What::Segment(segment.msn), Why::Removed, uri, None, duration.times(1, 2).to_duration());
+            self.spawn(What::Segment(segment.msn), Why::Removed, uri, None, delay / 2);
         }
+    }
+
+    /// For how long a removed segment still has to be there: from its first appearance on for its own duration and that of the longest
+    /// playlist that listed it (RFC 8216bis 6.2.2). `None` when that time is over, or its beginning cannot be told.
+    fn time_left(&self, msn: u64) -> Option<Duration> {
+        let listed = |version: &&Version| version.media.complete().any(|segment| segment.msn == msn);
+        let first = self.recording.versions.iter().find(listed)?;
+        let longest = self.recording.versions.iter().filter(listed).map(|version| version.media.duration()).max()?;
+        let after = || first.media.complete().filter(|segment| segment.msn > msn);
+        // Who publishes anew after a while leaves segments in the playlist for longer than they last.
+        if after().any(|segment| segment.discontinuity) {
+            return None;
+        }
+        let lasts = first.media.complete().find(|segment| segment.msn == msn)?.duration?;
+        let since: Seconds = after().filter_map(|segment| segment.duration).sum();
+        let age = (self.watch.zero.elapsed().saturating_sub(first.arrived)).saturating_add(since.to_duration());
+        (lasts + longest).to_duration().checked_sub(age).filter(|left| !left.is_zero())
     }
 
     /// Loads the init section that applies at the end of the playlist, unless it is the one that is there.

@@ -135,6 +135,9 @@ fn at_least(ledger: &mut Ledger, rule: &Rule, kept: bool, told: &str, version: &
 fn listed(ledger: &mut Ledger, version: &Version) {
     let media = &version.media;
     let Some((target, _)) = media.part_target else { return };
+    if media.has_parts() {
+        ledger.unseen(&PART_LONG_ENOUGH, "every part is the last of its segment, independent, a gap or before a gap");
+    }
     for segment in &media.segments {
         for (tag, line) in segment.late_tags.iter().filter(|_| !segment.parts.is_empty()) {
             let fault = format!("{tag} of segment {} stands after its first part", segment.msn);
