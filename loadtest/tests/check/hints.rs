@@ -16,10 +16,10 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof::fails(Fault::NoReports, &["reports-complete"]),
     Proof::fails(Fault::NoSoundReport, &["reports-complete"]),
     Proof::fails(Fault::ReportAbsolute, &["report-uri"]),
-    Proof::fails(Fault::ReportPredicts, &["report-last-part"]),
+    Proof::fails(Fault::ReportPredicts, &["report-last-part", "report-fresh"]),
     Proof::fails(Fault::ReportNextSegment, &["report-last-part"]),
     Proof::fails(Fault::ReportCountsParts, &["report-last-part", "report-fresh"]),
-    Proof::fails(Fault::ReportLacksPart, &["report-last-part"]),
+    Proof::warns(Fault::ReportLacksPart, &["report-fresh"]),
     Proof::fails(Fault::ReportStale, &["report-fresh"]),
 ];
 

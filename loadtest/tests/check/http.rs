@@ -10,9 +10,11 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof::fails(Fault::NoVary, &["gzip"]),
     Proof::fails(Fault::NoHttp2, &["http2"]).in_shape(Shape::SECURE),
     Proof::fails(Fault::ConnectionCloses, &["persistent"]),
-    Proof::fails(Fault::RangeIgnored, &["ranges"]),
+    Proof::fails(Fault::RangeIgnored, &["ranges", "parts-make-segment", "durations-of-media", "timeline-continuous"])
+        .and_warns(&["parts-identical-bytes", "independent-marked"])
+        .in_shape(Shape::RANGES),
     Proof::fails(Fault::RangeOffByOne, &["ranges"]),
-    Proof::fails(Fault::RangePastEndServed, &["ranges"]),
+    Proof::warns(Fault::RangePastEndServed, &["ranges"]),
     Proof::warns(Fault::NoStore, &["cache-lifetimes"]),
     Proof::warns(Fault::BlockingPlaylistShort, &["cache-lifetimes"]),
     Proof::warns(Fault::PlaylistLivesLong, &["cache-lifetimes"]),
@@ -20,10 +22,11 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof::warns(Fault::NoCors, &["cors"]),
     Proof::warns(Fault::CorsOnSuccess, &["cors"]),
     Proof::warns(Fault::NoPreflight, &["cors"]),
+    Proof::warns(Fault::HeadWithBody, &["head"]).in_shape(Shape::SECURE),
     Proof::warns(Fault::HeadRefused, &["head"]),
     Proof::warns(Fault::MediaAsBytes, &["media-types"]),
-    Proof::warns(Fault::PathTraversal, &["path-tricks"]),
-    Proof::warns(Fault::PathCrashes, &["path-tricks"]),
+    Proof::fails(Fault::PathTraversal, &["path-tricks"]),
+    Proof::fails(Fault::PathCrashes, &["path-tricks"]),
 ];
 
 #[test]

@@ -14,8 +14,8 @@ mod reply;
 mod service;
 mod timeline;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -82,14 +82,14 @@ pub(crate) struct Origin {
     shape: Shape,
     fault: Option<Fault>,
     began: Instant,
-    /// Requests so far, for faults whose replies differ.
-    requests: Arc<AtomicU64>,
+    /// How often each playlist was asked for, by folder and query, for faults whose replies differ.
+    asked: Arc<Mutex<HashMap<(&'static str, String), u64>>>,
 }
 
 impl Origin {
     /// An origin that does everything right but for the fault, if there is one.
     pub(crate) fn new(fault: Option<Fault>, shape: Shape) -> Self {
-        Self { shape, fault, began: Instant::now(), requests: Arc::default() }
+        Self { shape, fault, began: Instant::now(), asked: Arc::default() }
     }
 
     /// Whether this is what is wrong.

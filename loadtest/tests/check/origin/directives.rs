@@ -1,7 +1,5 @@
 //! Delivery directives and blocking reload: RFC 8216bis 6.2.5.
 
-use std::sync::atomic::Ordering;
-
 use super::playlist::Skip;
 use super::reply::{Lifetime, Reply};
 use super::{Fault, Origin, PART_TARGET, Rendition, TARGET};
@@ -25,20 +23,29 @@ impl Origin {
     /// Answers a request for a media playlist, when it is time.
     pub(super) async fn reload(&self, rendition: Rendition, query: &str) -> Reply {
         let blocking = query.contains("_HLS_msn") || query.contains("_HLS_part");
+        let nth = self.times_asked(rendition, query);
         let answer = match self.directives(query) {
-            Ok(directives) => self.hold(rendition, directives).await.map(|()| directives.skip),
+            Ok(directives) => self.hold(rendition, directives, nth).await.map(|()| directives.skip),
             Err(status) => Err(status),
         };
         match answer {
             Ok(skip) => {
                 let mut text = self.media_playlist(rendition, self.now(), skip);
                 if self.wrong(Fault::RepliesDiffer) {
-                    text += &format!("## reply {}\n", self.requests.load(Ordering::Relaxed));
+                    text += &format!("## reply {nth}\n");
                 }
                 Reply::playlist(text, if blocking { Lifetime::BlockingPlaylist } else { Lifetime::Playlist })
             }
             Err(status) => Reply::error(status, if blocking { Lifetime::BlockingError } else { Lifetime::Error }),
         }
+    }
+
+    /// How often this was asked for before.
+    fn times_asked(&self, rendition: Rendition, query: &str) -> u64 {
+        let mut asked = self.asked.lock().unwrap();
+        let times = asked.entry((rendition.name(), query.to_owned())).or_default();
+        *times += 1;
+        *times - 1
     }
 
     /// Reads a query, or says with which status it is refused. Names that don't begin with `_HLS_` are not ours to judge.
@@ -71,7 +78,8 @@ impl Origin {
 
     /// 6.2.5.1: ignored where CAN-SKIP-UNTIL is not advertised, and with an unknown value.
     fn skip(&self, value: &str) -> Result<Option<Skip>, u16> {
-        if !self.shape.delta || self.wrong(Fault::SkipIgnored) || self.wrong(Fault::SkipDaterangesAlone) {
+        let withheld = [Fault::SkipIgnored, Fault::SkipDaterangesAlone, Fault::NoServerControl];
+        if !self.shape.delta || withheld.iter().any(|fault| self.wrong(*fault)) {
             return Ok(None);
         }
         match value {
@@ -84,7 +92,7 @@ impl Origin {
     }
 
     /// Waits until the playlist has what is asked for, or says with which status the request ends.
-    async fn hold(&self, rendition: Rendition, directives: Directives) -> Result<(), u16> {
+    async fn hold(&self, rendition: Rendition, directives: Directives, nth: u64) -> Result<(), u16> {
         let now = self.now();
         // 6.2.5.2: what is held when the stream ends is released with the last playlist.
         let release = self.release(rendition, directives, now)?;
@@ -99,7 +107,7 @@ impl Origin {
         }
         let late = match self.fault {
             Some(Fault::ReleasedLate) => 300,
-            Some(Fault::ReleasedApart) => self.requests.load(Ordering::Relaxed) % 5 * 100,
+            Some(Fault::ReleasedApart) => nth * 100,
             _ => 0,
         };
         self.until(release + late).await;
@@ -128,7 +136,6 @@ impl Origin {
         match directives.part {
             None if self.wrong(Fault::MsnReleasedByPart) => Ok(self.part_published(rendition, (msn, 0))),
             None => Ok(self.published(rendition, self.segment(rendition, msn).end)),
-            Some(_) if self.wrong(Fault::PartNotHeld) => Ok(now),
             Some(part) => self.release_by_part(rendition, msn, part, edge),
         }
     }
@@ -141,7 +148,8 @@ impl Origin {
             return if self.wrong(Fault::FarPartHeld) { Ok(u64::MAX) } else { Err(400) };
         }
         if part < self.segment(rendition, msn).len() {
-            return Ok(self.part_published(rendition, (msn, part)));
+            let published = self.part_published(rendition, (msn, part));
+            return Ok(if self.wrong(Fault::PartNotHeld) { 0 } else { published });
         }
         match self.fault {
             Some(Fault::PartPastEndRefused) => Err(400),

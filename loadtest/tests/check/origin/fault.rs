@@ -181,7 +181,7 @@ faults! {
     ReleasedLate,
     /// Equal held requests are released one after the other, 100 ms apart.
     ReleasedApart,
-    /// Equal requests give different playlists: each rendition report is taken when the reply is written.
+    /// Equal requests give different playlists: each has a comment with its number.
     RepliesDiffer,
     /// A part past the end of a segment is refused.
     PartPastEndRefused,
@@ -343,6 +343,8 @@ faults! {
     CorsOnSuccess,
     /// OPTIONS is refused.
     NoPreflight,
+    /// HEAD over HTTP/2 has the body of GET.
+    HeadWithBody,
     /// HEAD is refused.
     HeadRefused,
     /// Media are application/octet-stream.

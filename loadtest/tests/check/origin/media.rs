@@ -31,9 +31,9 @@ struct Track {
 impl Rendition {
     fn track(self) -> Track {
         match self {
-            Self::High => Track { video: true, ticks: 90, frame: 3_600, sizes: (6_000, 1_400) },
-            Self::Low => Track { video: true, ticks: 90, frame: 3_600, sizes: (2_000, 400) },
-            Self::Audio => Track { video: false, ticks: 48, frame: 1_024, sizes: (170, 170) },
+            Self::High => Track { video: true, ticks: 90, frame: 3_600, sizes: (1_500, 350) },
+            Self::Low => Track { video: true, ticks: 90, frame: 3_600, sizes: (600, 130) },
+            Self::Audio => Track { video: false, ticks: 48, frame: 1_024, sizes: (60, 60) },
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Fault, Origin, Rendition};
 
 /// Bits per second of the sound, boxes included.
-const AUDIO_PEAK: u64 = 90_000;
+const AUDIO_PEAK: u64 = 36_000;
 
 impl Origin {
     /// The multivariant playlist's text.
@@ -41,9 +41,9 @@ impl Origin {
 
     fn variant(&self, rendition: Rendition, sound: bool) -> String {
         let (peak, resolution) = match rendition {
-            Rendition::High if self.wrong(Fault::WrongResolution) => (360_000, "1920x1080"),
-            Rendition::High => (360_000, "1280x720"),
-            _ => (130_000, "640x360"),
+            Rendition::High if self.wrong(Fault::WrongResolution) => (96_000, "1920x1080"),
+            Rendition::High => (96_000, "1280x720"),
+            _ => (44_000, "640x360"),
         };
         let peak = if self.wrong(Fault::BandwidthTooLow) || !sound { peak } else { peak + AUDIO_PEAK };
         let rate = if self.wrong(Fault::WrongFrameRate) { "50.000" } else { "25.000" };

@@ -104,8 +104,7 @@ impl Origin {
         let back = if self.wrong(Fault::ServerControlChanges) && late { back + TARGET } else { back };
         attributes.push(format!("HOLD-BACK={}", seconds(back)));
         if self.shape.delta && !self.wrong(Fault::SkipNotAdvertised) && !self.wrong(Fault::SkipDaterangesAlone) {
-            let until = if self.wrong(Fault::SkipUntilTooShort) { 5 * TARGET } else { SKIP_UNTIL };
-            attributes.push(format!("CAN-SKIP-UNTIL={}", seconds(until)));
+            attributes.push(format!("CAN-SKIP-UNTIL={}", seconds(self.skip_until())));
         }
         if self.shape.delta && !self.wrong(Fault::SkipNotAdvertised) {
             attributes.push("CAN-SKIP-DATERANGES=YES".to_owned());
@@ -315,8 +314,12 @@ impl Origin {
     /// 6.2.5.1: how many segments lie wholly before CAN-SKIP-UNTIL, counted from the end of the last whole one.
     fn skipped(&self, rendition: Rendition, window: std::ops::Range<u64>) -> u64 {
         let end = self.segment(rendition, window.end).start;
-        let old = window.filter(|&msn| self.segment(rendition, msn).end + SKIP_UNTIL <= end).count();
+        let old = window.filter(|&msn| self.segment(rendition, msn).end + self.skip_until() <= end).count();
         u64::try_from(old).unwrap() + if self.wrong(Fault::SkipTooMuch) { 2 } else { 0 }
+    }
+
+    fn skip_until(&self) -> u64 {
+        if self.wrong(Fault::SkipUntilTooShort) { 5 * TARGET } else { SKIP_UNTIL }
     }
 
     /// The date of a moment: the stream began at the start of the year.

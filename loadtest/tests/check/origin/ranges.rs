@@ -27,10 +27,13 @@ impl Origin {
         if (segment.msn, first) > next {
             return None;
         }
+        let to_the_end = segment.len();
+        let past =
+            (first..to_the_end).find(|&index| to.parse().is_ok_and(|to| self.offset(rendition, &segment, index) > to));
         let (sender, pieces) = mpsc::channel(1);
         let origin = self.clone();
         tokio::spawn(async move {
-            for index in first..segment.len() {
+            for index in first..past.unwrap_or(to_the_end) {
                 origin.until(origin.part_published(rendition, (segment.msn, index))).await;
                 // A client that has gone wants no more.
                 if sender.send(Bytes::from(origin.part(rendition, &segment, index))).await.is_err() {

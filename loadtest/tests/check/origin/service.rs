@@ -1,9 +1,7 @@
 //! Who asks for what: paths, methods, and what of the media can be had.
 
-use std::sync::atomic::Ordering;
-
 use bytes::Bytes;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, Method, Request, Response, Uri, header};
 use tokio::sync::mpsc;
 
@@ -14,14 +12,17 @@ use super::{Fault, Origin, Rendition};
 impl Origin {
     /// Answers a request.
     pub(super) async fn answer(&self, request: &Request<Incoming>) -> Response<Content> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
         let reply = match *request.method() {
             Method::OPTIONS if !self.wrong(Fault::NoPreflight) => return self.preflight(),
             Method::HEAD if self.wrong(Fault::HeadRefused) => Reply::error(405, Lifetime::Error),
             Method::GET | Method::HEAD => self.find(request.uri(), request.headers()).await,
             _ => Reply::error(405, Lifetime::Error),
         };
-        self.dress(request.headers(), reply)
+        let response = self.dress(request.headers(), reply);
+        if *request.method() == Method::HEAD && !self.wrong(Fault::HeadWithBody) {
+            return without_body(response);
+        }
+        response
     }
 
     async fn find(&self, uri: &Uri, headers: &HeaderMap) -> Reply {
@@ -131,6 +132,15 @@ impl Origin {
         });
         Reply::pieces(kind, pieces)
     }
+}
+
+/// RFC 9110 9.3.2: the head of GET.
+fn without_body(response: Response<Content>) -> Response<Content> {
+    let (mut head, body) = response.into_parts();
+    if let Some(len) = body.size_hint().exact() {
+        head.headers.insert(header::CONTENT_LENGTH, len.into());
+    }
+    Response::from_parts(head, Content::Whole(Bytes::new()))
 }
 
 fn not_found() -> Reply {

@@ -96,25 +96,21 @@ impl Origin {
 
     /// When media that ends at `end` is published.
     pub(super) fn published(&self, rendition: Rendition, end: u64) -> u64 {
-        if self.wrong(Fault::PartsInBunches) && rendition != Rendition::Audio {
-            return end.next_multiple_of(3 * VIDEO_PART);
+        match self.fault {
+            Some(Fault::PartsInBunches) if rendition != Rendition::Audio => end.next_multiple_of(3 * VIDEO_PART),
+            Some(Fault::Stall | Fault::HeldForEver) if end >= FAULT_AT => end + STALL,
+            _ => end + self.lag(rendition),
         }
-        if self.stalls() && (FAULT_AT..FAULT_AT + STALL).contains(&end) {
-            return FAULT_AT + STALL;
-        }
-        end + self.lag(rendition)
     }
 
     /// Where the media that is published at `now` ends.
     pub(super) fn edge(&self, rendition: Rendition, now: u64) -> u64 {
         let now = self.end().map_or(now, |end| now.min(end));
-        if self.wrong(Fault::PartsInBunches) && rendition != Rendition::Audio {
-            return now - now % (3 * VIDEO_PART);
+        match self.fault {
+            Some(Fault::PartsInBunches) if rendition != Rendition::Audio => now - now % (3 * VIDEO_PART),
+            Some(Fault::Stall | Fault::HeldForEver) if now >= FAULT_AT => (now - STALL).max(FAULT_AT - 1),
+            _ => now - self.lag(rendition),
         }
-        if self.stalls() && (FAULT_AT..FAULT_AT + STALL).contains(&now) {
-            return FAULT_AT - 1;
-        }
-        now - self.lag(rendition)
     }
 
     /// When the stream ends: with a segment.
@@ -180,10 +176,6 @@ impl Origin {
     pub(super) fn segment_kept_until(&self, segment: &Segment) -> u64 {
         let kept = if self.wrong(Fault::SegmentsUnlinked) { 0 } else { (WINDOW + 2) * SEGMENT };
         segment.end + WINDOW * SEGMENT + kept
-    }
-
-    fn stalls(&self) -> bool {
-        self.wrong(Fault::Stall) || self.wrong(Fault::HeldForEver)
     }
 
     fn lag(&self, rendition: Rendition) -> u64 {
