@@ -88,8 +88,8 @@ fn read(files: &[PathBuf]) -> Result<Clip, Box<dyn Error>> {
     let (mut pictures, mut sound) = (Vec::new(), Vec::new());
     let mut samples = Vec::new();
     for (rung, file) in files.iter().enumerate() {
-        let (tracks, of_file) = samples_of(&std::fs::read(file)?)?;
-        for track in tracks.iter() {
+        let of_file = samples_of(&std::fs::read(file)?)?;
+        for track in of_file.tracks.iter() {
             let kept = match track.format.kind() {
                 Kind::Video => &mut pictures,
                 Kind::Audio => &mut sound,
@@ -99,11 +99,11 @@ fn read(files: &[PathBuf]) -> Result<Clip, Box<dyn Error>> {
                 Kind::Audio => TrackId(u32::try_from(files.len())?),
             };
             kept.push(Track { id, ..track.clone() });
-            let of_track = of_file.iter().filter(|sample| sample.track == track.id).take(count(track));
+            let of_track = of_file.samples.iter().filter(|sample| sample.track == track.id).take(count(track));
             samples.extend(from_zero(of_track.map(|sample| Sample { track: id, ..sample.clone() })));
         }
     }
-    samples.sort_by(|a, b| a.dts.cmp(&b.dts));
+    samples.sort_by_key(|sample| sample.dts);
     pictures.append(&mut sound);
     Ok(Clip { tracks: pictures.into(), samples })
 }
@@ -125,7 +125,7 @@ fn count(track: &Track) -> usize {
 }
 
 /// What the server would make of an FLV file that was sent to it.
-fn samples_of(flv: &[u8]) -> Result<(Arc<[Track]>, Vec<Sample>), Box<dyn Error>> {
+fn samples_of(flv: &[u8]) -> Result<Clip, Box<dyn Error>> {
     let (writer, mut reader) = feed::channel();
     let (mut intake, mut demuxer) = (Intake::new(writer), Demuxer::default());
     let (mut tracks, mut samples): (Arc<[Track]>, Vec<Sample>) = (Arc::new([]), Vec::new());
@@ -147,7 +147,7 @@ fn samples_of(flv: &[u8]) -> Result<(Arc<[Track]>, Vec<Sample>), Box<dyn Error>>
     while let Some(event) = reader.try_next() {
         take(event);
     }
-    Ok((tracks, samples))
+    Ok(Clip { tracks, samples })
 }
 
 /// The audio and video tags of an FLV file (Adobe FLV 10.1, annex E.4), received as fast as they are played.
