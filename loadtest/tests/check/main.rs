@@ -10,5 +10,6 @@ mod media;
 mod origin;
 mod parts;
 mod proof;
+mod reports;
 mod text;
 mod updates;
