@@ -27,6 +27,13 @@ impl Display for Page<'_> {
     }
 }
 
+/// Without colours.
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Page { report: self, colour: false }.fmt(f)
+    }
+}
+
 impl Page<'_> {
     fn finding(&self, f: &mut fmt::Formatter<'_>, finding: &Finding, width: usize) -> fmt::Result {
         let (word, colour) = shown(finding.verdict);
