@@ -7,29 +7,64 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use touchline_benches::{RECORDED, samples};
+use touchline_edge::spool::Spool;
+use touchline_edge::{self as edge, Hub, Metrics};
 use touchline_media::{MediaTime, Sample, Track};
 use touchline_packager::{Event, Packager, Presentation, RenditionId, Settings, Skip, WallClock, Window};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Renderings that a time is the average of.
 const RENDERINGS: u32 = 200;
+/// The size of a frame of 3 Mb/s.
+const FRAME: usize = 12_500;
+/// Segments that may wait for the disk.
+const WAITING: i64 = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("window     listed  whole (gzip)          update (gzip)      part   update     whole      gzip    memory");
     for window in [HOUR / 120, HOUR / 12, HOUR, 6 * HOUR] {
         measure(window)?;
     }
+    measure_media(HOUR)
+}
+
+/// Plays video of 3 Mb/s into a channel that keeps what is far from the live edge in files.
+fn measure_media(length: Duration) -> Result<(), Box<dyn Error>> {
+    let directory = tempfile::tempdir()?;
+    let metrics = Metrics::default();
+    let hub = Hub::spooling(edge::Settings::default(), metrics.clone(), Spool::open(directory.path().into())?);
+    let mut source = Source::new(Settings { window: length, ..Settings::default() }, FRAME)?;
+    let mut writer = None;
+    let before = resident_bytes()?;
+    while source.played < length {
+        let events = source.next();
+        for event in &events {
+            if let Event::Opened(presentation) = event {
+                writer = Some(hub.open("main".parse()?, Arc::clone(presentation)));
+            }
+        }
+        writer.as_mut().ok_or("the presentation does not open")?.apply(&events);
+        // An hour passes in seconds: the disk is waited for.
+        while metrics.spool_waiting_segments.get() > WAITING {
+            std::thread::yield_now();
+        }
+    }
+    println!(
+        "{} s of 3 Mb/s in files: {} MB written, {} kB of memory",
+        length.as_secs(),
+        metrics.spooled_bytes.get() / 1_000_000,
+        resident_bytes()?.saturating_sub(before) / 1_024,
+    );
     Ok(())
 }
 
 /// Plays video of 30 frames/s, whose frames have a byte each, for a little longer than the window is.
 fn measure(length: Duration) -> Result<(), Box<dyn Error>> {
     let before = resident_bytes()?;
-    let mut source = Source::new(Settings { window: length, ..Settings::default() })?;
+    let mut source = Source::new(Settings { window: length, ..Settings::default() }, 1)?;
     let mut window = None;
     while source.played < length + Duration::from_secs(14) {
         for event in source.next() {
@@ -94,11 +129,11 @@ struct Source {
 }
 
 impl Source {
-    fn new(settings: Settings) -> Result<Self, Box<dyn Error>> {
+    fn new(settings: Settings, frame: usize) -> Result<Self, Box<dyn Error>> {
         let (tracks, samples) = samples(RECORDED);
         let track = tracks.first().ok_or("the recording has no track")?.clone();
         let sample = samples.into_iter().find(|sample| sample.sync).ok_or("the recording has no keyframe")?;
-        let sample = Sample { data: Bytes::from_static(b"x"), ..sample };
+        let sample = Sample { data: vec![b'x'; frame].into(), ..sample };
         let clock = WallClock { instant: sample.received, unix: Duration::from_hours(500_000) };
         let mut packager = Packager::new(settings, clock);
         let opened = packager.start(std::slice::from_ref(&track))?;
