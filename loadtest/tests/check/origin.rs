@@ -33,6 +33,7 @@ const HEAD_START: u64 = 60_000;
 
 /// What the origin streams, and which optional things it offers.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is offered or not, whatever the others are")]
 pub(crate) struct Shape {
     /// The renditions, those of video first.
     pub(crate) renditions: &'static [Rendition],

@@ -10,7 +10,7 @@ const TRACK_ID: u32 = 1;
 const AVCC_720P: &str = "0164001fffe100186764001facb200a00b760220000003002000000641e3064901000668ebc3cb22c0fdf8f800";
 const AVCC_360P: &str =
     "0164001fffe1001a6764001facb201405ff2e022000003000200000300641e30649001000668ebc3cb22c0fdf8f800";
-/// `esds` of AAC-LC, 48 kHz, two channels: ISO/IEC 14496-1 7.2.6.5, 7.2.6.6, and its AudioSpecificConfig 1190.
+/// `esds` of AAC-LC, 48 kHz, two channels: ISO/IEC 14496-1 7.2.6.5, 7.2.6.6, and its `AudioSpecificConfig` 1190.
 const ESDS: &str = "031900000004114015000000000000000000000005021190060102";
 /// ISO/IEC 14496-12 8.8.3.1: depends on no other sample.
 const SYNC: u32 = 0x0200_0000;
@@ -121,9 +121,9 @@ impl Origin {
                 let (start, end) = segment.part(index);
                 let last = index + 1 == segment.len();
                 // One frame of video less, two of sound.
-                let lost = if last && self.wrong(Fault::SegmentLacksSamples) { 40 } else { 0 };
+                let missing = if last && self.wrong(Fault::SegmentLacksSamples) { 40 } else { 0 };
                 let late = u64::from(self.wrong(Fault::SegmentTimesDiffer));
-                self.fragment(rendition, segment, start..end - lost, late)
+                self.fragment(rendition, segment, start..end - missing, late)
             })
             .collect()
     }

@@ -160,7 +160,9 @@ impl Origin {
                 || self.wrong(Fault::MapAfterParts) && tag.starts_with("#EXT-X-MAP")
         };
         let (after, before): (Vec<_>, Vec<_>) = before.into_iter().partition(|tag| late_tag(tag));
-        before.iter().for_each(|tag| *text += &format!("{tag}\n"));
+        for tag in before {
+            *text += &format!("{tag}\n");
+        }
         if !self.lists_parts(&segment, edge) {
             parts = 0;
         }
@@ -168,7 +170,9 @@ impl Origin {
             *text += &self.part_tag(rendition, &segment, index);
         }
         if whole {
-            after.iter().for_each(|tag| *text += &format!("{tag}\n"));
+            for tag in after {
+                *text += &format!("{tag}\n");
+            }
             *text += &self.whole_lines(&segment, now);
         }
     }
@@ -219,7 +223,8 @@ impl Origin {
             Some(Fault::SoundNotIndependent) => index == 0,
             _ => rendition == Rendition::Audio || index == 0,
         };
-        let mut attributes = vec![format!("DURATION={duration}"), self.place(rendition, segment, index, Bounds::Whole)];
+        let mut attributes =
+            vec![format!("DURATION={duration}"), self.place(rendition, segment, index, &Bounds::Whole)];
         if self.wrong(Fault::AttributeTwice) {
             attributes.push(format!("DURATION={duration}"));
         }
@@ -260,7 +265,8 @@ impl Origin {
         if next.1 == 0 && segment.discontinuity {
             *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"init-{}.mp4\"\n", segment.stretch);
         }
-        *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,{}\n", self.place(rendition, &segment, next.1, Bounds::Start));
+        *text +=
+            &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,{}\n", self.place(rendition, &segment, next.1, &Bounds::Start));
         if self.wrong(Fault::TwoHints) {
             let (msn, index) = self.next_part(rendition, next);
             *text += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{msn}.{index}.mp4\"\n");
@@ -295,7 +301,7 @@ impl Origin {
     }
 
     /// Where a part is: the attributes that say so.
-    fn place(&self, rendition: Rendition, segment: &Segment, index: u64, bounds: Bounds) -> String {
+    fn place(&self, rendition: Rendition, segment: &Segment, index: u64, bounds: &Bounds) -> String {
         let msn = segment.msn;
         if !self.shape.ranges {
             return format!("URI=\"{msn}.{index}.mp4\"");

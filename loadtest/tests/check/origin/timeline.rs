@@ -88,8 +88,8 @@ impl Origin {
             start: start(msn),
             end: start(msn + 1),
             stretch: msn.saturating_sub(late) / STRETCH,
-            discontinuity: msn > late && (msn - late) % STRETCH == 0,
-            gap: self.shape.gaps && (msn + 1) % STRETCH == 0,
+            discontinuity: msn > late && (msn - late).is_multiple_of(STRETCH),
+            gap: self.shape.gaps && (msn + 1).is_multiple_of(STRETCH),
             part: if rendition == Rendition::Audio { AUDIO_PART } else { VIDEO_PART },
         }
     }
