@@ -2,6 +2,8 @@
 
 /** How long a player may take to reach the latency that it aims at, in milliseconds. */
 const SETTLE_MS = 15_000;
+/** A switch that is asked for later than this before the end might not be seen, in milliseconds. */
+const LAST_SWITCH_MS = 5_000;
 
 /**
  * @param {import('playwright-core').Browser} browser
@@ -30,10 +32,13 @@ export async function watch(browser, { page: address, url, seconds, switchEvery 
 async function play(page, seconds, switchEvery) {
   const switches = [];
   const end = Date.now() + 1000 * seconds;
+  const passed = (ms) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
   for (let next = 1; ; next += 1) {
-    const wait = Math.min(1000 * switchEvery, end - Date.now());
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    if (Date.now() >= end) return switches;
+    await passed(Math.min(1000 * switchEvery, end - Date.now()));
+    if (Date.now() > end - LAST_SWITCH_MS) {
+      await passed(end - Date.now());
+      return switches;
+    }
     const height = await page.evaluate((turn) => {
       const rungs = window.player.rungs();
       const rung = turn % rungs.length;
