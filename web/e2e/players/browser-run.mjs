@@ -3,7 +3,7 @@
 /** How long a player may take to reach the latency that it aims at, in milliseconds. */
 const SETTLE_MS = 15_000;
 /** A switch that is asked for later than this before the end might not be seen, in milliseconds. */
-const LAST_SWITCH_MS = 5_000;
+const LAST_SWITCH_MS = 3_000;
 
 /**
  * @param {import('playwright-core').Browser} browser
