@@ -60,8 +60,9 @@ test('a page that waits shows its first frame within one GOP of the publish', { 
   const published = later.unixMs - (1000 * (later.sequence - FRAMES_BEFORE_CONNECTED)) / FRAME_RATE;
   const after = first.unixMs + first.latency - published;
   context.diagnostic(`the first frame was shown ${Math.round(after)} ms after the publish`);
-  const { starts, failures } = await stats(page);
-  assert.deepEqual({ starts, failures, complaints }, { starts: 2, failures: [], complaints: [] });
+  // Starts are not counted: "not live" is good for a second, and may still be in the browser's cache.
+  const { failures } = await stats(page);
+  assert.deepEqual({ failures, complaints }, { failures: [], complaints: [] });
 });
 
 test('the figures beneath the picture are those of the stream', { timeout: 2 * PATIENCE_MS }, async (context) => {
