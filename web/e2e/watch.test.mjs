@@ -19,7 +19,9 @@ let browser;
 let server;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer({ grace: '20s' })]);
+  // One after the other: what has been started when the next one fails is ended.
+  server = await startServer({ grace: '20s' });
+  browser = await launch();
 });
 
 after(async () => {
