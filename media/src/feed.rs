@@ -261,7 +261,13 @@ mod tests {
     fn tracks() -> Arc<[Track]> {
         let config = aac::Config::parse(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let timescale = config.timescale();
-        Arc::new([Track { id: TrackId(1), timescale, format: Format::Aac(config), frame_ticks: Some(1_024) }])
+        Arc::new([Track {
+            id: TrackId(1),
+            timescale,
+            format: Format::Aac(config),
+            frame_ticks: Some(1_024),
+            bitrate: None,
+        }])
     }
 
     fn sample(ticks: i64, sync: bool) -> Sample {

@@ -27,6 +27,8 @@ pub struct Track {
     /// Ticks from one sample to the next where the source keeps a constant grid (always for audio): what tells the
     /// duration of the newest sample. `None`: only the next sample tells.
     pub frame_ticks: Option<u32>,
+    /// The bits per second that its encoder keeps to over any second, where that is known.
+    pub bitrate: Option<u32>,
 }
 
 impl Track {

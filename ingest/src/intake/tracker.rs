@@ -59,7 +59,7 @@ impl Tracker {
             Placement::Grid(_, frame_ticks) => Some(frame_ticks),
             Placement::Monotone(_) => None,
         };
-        Track { id, timescale: self.timescale, format: source.format.clone(), frame_ticks }
+        Track { id, timescale: self.timescale, format: source.format.clone(), frame_ticks, bitrate: None }
     }
 
     /// Reads the unit's clock. `newest` is the latest time in the stretch.

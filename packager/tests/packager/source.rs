@@ -71,7 +71,7 @@ pub(crate) fn rate(numerator: u32, denominator: u32) -> FrameRate {
 /// Video on a constant grid.
 pub(crate) fn video(rate: FrameRate) -> Track {
     let format = Format::Avc(avc::Config::parse(AVC_720).unwrap());
-    Track { id: VIDEO, timescale: rate.timescale(), format, frame_ticks: Some(rate.frame_ticks()) }
+    Track { id: VIDEO, timescale: rate.timescale(), format, frame_ticks: Some(rate.frame_ticks()), bitrate: None }
 }
 
 /// Video whose frames come when they come, in milliseconds.
@@ -101,7 +101,13 @@ pub(crate) fn audio(sample_rate: u32) -> Track {
         other => panic!("no AudioSpecificConfig for {other} Hz here"),
     };
     let config = aac::Config::parse(Bytes::from_static(record)).unwrap();
-    Track { id: AUDIO, timescale: config.timescale(), format: Format::Aac(config), frame_ticks: Some(aac::FRAME_LEN) }
+    Track {
+        id: AUDIO,
+        timescale: config.timescale(),
+        format: Format::Aac(config),
+        frame_ticks: Some(aac::FRAME_LEN),
+        bitrate: None,
+    }
 }
 
 /// The frames of a regular source.
