@@ -1,0 +1,3 @@
+//! The `touchline-transcode` command.
+
+fn main() {}
