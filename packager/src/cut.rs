@@ -65,9 +65,9 @@ pub(crate) enum Rule {
     Lead(Keyframes),
     /// Pictures: at their sync samples where the leading video is cut.
     Beside(Boundaries, Keyframes),
-    /// Sound: where the leading video is cut.
+    /// Sound: where what leads is cut.
     Follow(Boundaries),
-    /// At every whole segment duration: sound alone.
+    /// At every whole segment duration: the sound that leads where there are no pictures.
     Even,
 }
 
@@ -75,9 +75,9 @@ impl Rule {
     pub(crate) fn new(role: Role) -> Self {
         match role {
             Role::LeadingVideo => Self::Lead(Keyframes::default()),
-            Role::VideoBesideVideo => Self::Beside(Boundaries::default(), Keyframes::default()),
-            Role::AudioBesideVideo => Self::Follow(Boundaries::default()),
-            Role::AudioAlone => Self::Even,
+            Role::VideoBeside => Self::Beside(Boundaries::default(), Keyframes::default()),
+            Role::AudioBeside => Self::Follow(Boundaries::default()),
+            Role::LeadingAudio => Self::Even,
         }
     }
 
@@ -98,7 +98,7 @@ impl Rule {
         }
     }
 
-    /// The leading video has begun a segment, or tells where it will.
+    /// What leads has begun a segment, or tells where it will.
     pub(crate) fn follow(&mut self, boundary: Boundary) {
         if let Self::Beside(boundaries, _) | Self::Follow(boundaries) = self {
             boundaries.push(boundary);
@@ -124,7 +124,7 @@ impl Rule {
         self.gap_end_after(span, open, open.end() - open.elapsed(), open.msn()).0
     }
 
-    /// The same for a segment that begins at `start` with this number, and whether the leading video is cut there.
+    /// The same for a segment that begins at `start` with this number, and whether what leads is cut there.
     fn gap_end_after(&self, span: &Span, open: &Segmenter, start: i64, msn: u64) -> (i64, bool) {
         let (Self::Beside(boundaries, _) | Self::Follow(boundaries)) = self else {
             return (start + span.nominal, true);

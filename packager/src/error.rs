@@ -6,6 +6,14 @@ pub enum Error {
     /// The publisher sends no track.
     #[error("the publisher sends neither video nor audio that can be packaged")]
     NoTracks,
+    /// More tracks than there may be renditions.
+    #[error("the publisher sends {tracks} tracks, and a channel has {limit} at most: send fewer")]
+    TooManyTracks {
+        /// How many it sends.
+        tracks: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// The renditions of a presentation are fixed when it opens: end this one and open a new one.
     #[error(
         "the presentation was opened with {opened:?}, the publisher now sends {now:?}: a new presentation is needed"

@@ -30,7 +30,7 @@ pub(crate) fn coding(track: &Track) -> Result<Coding, Error> {
         Format::Aac(config) => Media::Audio { sample_rate: config.sample_rate, channels: config.channels },
         _ => return Err(Error::Configuration { codec, reason: UNKNOWN.into() }),
     };
-    Ok(Coding { codec, media })
+    Ok(Coding { codec, media, bitrate: track.bitrate })
 }
 
 const UNKNOWN: &str = "this codec has no place in an init section yet";

@@ -1,11 +1,15 @@
-//! Which tracks become renditions, and what they are called.
+//! How tracks become renditions, and what those are called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use touchline_media::{Kind, Track};
 
-use crate::{Coding, Error, Media, Notice, Rendition, init};
+use crate::{Coding, Error, Media, Rendition, init};
+
+/// How many tracks a feed may have: each of them costs memory and a line in every playlist. A ladder of seven rungs with
+/// sound in eight languages has 15.
+const MAX_TRACKS: usize = 16;
 
 /// A track and what its rendition says of it.
 #[derive(Debug, Clone)]
@@ -26,28 +30,62 @@ impl Input {
     }
 }
 
-/// All tracks of video and the first of audio, in this order, and a word on the others.
-pub(crate) fn choose(tracks: &[Track]) -> Result<(Vec<Input>, Vec<Notice>), Error> {
+/// The tracks of video, then those of audio: the first one leads.
+pub(crate) fn inputs(tracks: &[Track]) -> Result<Vec<Input>, Error> {
+    match tracks.len() {
+        0 => return Err(Error::NoTracks),
+        1..=MAX_TRACKS => {}
+        tracks => return Err(Error::TooManyTracks { tracks, limit: MAX_TRACKS }),
+    }
     let of_kind = |kind| tracks.iter().filter(move |track| track.format.kind() == kind);
-    let chosen = of_kind(Kind::Video).chain(of_kind(Kind::Audio).take(1));
-    let inputs = chosen.map(Input::new).collect::<Result<Vec<Input>, Error>>()?;
-    let ignored = of_kind(Kind::Audio).skip(1);
-    let ignored = ignored.map(|track| Notice::TrackIgnored { track: track.id, kind: Kind::Audio }).collect();
-    if inputs.is_empty() { Err(Error::NoTracks) } else { Ok((inputs, ignored)) }
+    of_kind(Kind::Video).chain(of_kind(Kind::Audio)).map(Input::new).collect()
 }
 
-/// The renditions of the tracks. Pictures of one size are `video`, those of several are named by their height: `720p`,
-/// and `720p-2` for a second of the same.
+/// The renditions of the tracks.
 pub(crate) fn renditions(inputs: &[Input]) -> Vec<Rendition> {
-    let ladder = inputs.iter().filter(|input| input.kind() == Kind::Video).count() > 1;
-    let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
-    let mut name = |coding: &Coding| match coding.media {
-        Media::Audio { .. } => "audio".to_owned(),
-        Media::Video { height, .. } if ladder => {
-            let count = seen.entry(height).and_modify(|count| *count += 1).or_insert(1);
-            if *count == 1 { format!("{height}p") } else { format!("{height}p-{count}") }
+    let mut names = Names::new(inputs);
+    inputs.iter().map(|Input { coding, .. }| Rendition { name: names.next(coding), coding: coding.clone() }).collect()
+}
+
+/// Names renditions, in their order.
+///
+/// Pictures of one size are `video`, those of several are named by their height: `720p`, and `720p-2` for a second of the
+/// same. The first sound is `audio`, others are named by their bitrate: `audio-64k`; or by their number: `audio-2`.
+#[derive(Debug)]
+struct Names {
+    ladder: bool,
+    heights: BTreeMap<u32, usize>,
+    sounds: BTreeSet<String>,
+}
+
+impl Names {
+    fn new(inputs: &[Input]) -> Self {
+        let ladder = inputs.iter().filter(|input| input.kind() == Kind::Video).count() > 1;
+        Self { ladder, heights: BTreeMap::new(), sounds: BTreeSet::new() }
+    }
+
+    fn next(&mut self, coding: &Coding) -> String {
+        match coding.media {
+            Media::Audio { .. } => self.sound(coding.bitrate),
+            Media::Video { height, .. } if self.ladder => self.height(height),
+            Media::Video { .. } => "video".to_owned(),
         }
-        Media::Video { .. } => "video".to_owned(),
-    };
-    inputs.iter().map(|input| Rendition { name: name(&input.coding), coding: input.coding.clone() }).collect()
+    }
+
+    fn height(&mut self, height: u32) -> String {
+        let count = self.heights.entry(height).and_modify(|count| *count += 1).or_insert(1);
+        if *count == 1 { format!("{height}p") } else { format!("{height}p-{count}") }
+    }
+
+    fn sound(&mut self, bitrate: Option<u32>) -> String {
+        let number = self.sounds.len() + 1;
+        let by_bitrate = bitrate.map(|bitrate| format!("audio-{}k", bitrate.saturating_add(500) / 1_000));
+        let name = match by_bitrate.filter(|name| !self.sounds.contains(name)) {
+            _ if number == 1 => "audio".to_owned(),
+            Some(name) => name,
+            None => format!("audio-{number}"),
+        };
+        self.sounds.insert(name.clone());
+        name
+    }
 }

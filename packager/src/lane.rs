@@ -14,7 +14,7 @@ use crate::{Event, Init, Notice, Presentation, RenditionId, Settings};
 use gap::Gap;
 pub(crate) use gap::PATIENCE;
 
-/// How many samples of a rendition wait at most for the leading video to come as far. Beyond, they go on alone.
+/// How many samples of a rendition wait at most for the leading rendition to come as far. Beyond, they go on alone.
 const MAX_EARLY: usize = 256;
 
 /// One rendition's way from samples to parts, over all stretches.
@@ -27,7 +27,7 @@ pub(crate) struct Lane {
     counters: Counters,
     /// The track that the newest init section is for, and the number of that.
     init: Option<(Track, u32)>,
-    /// Samples that wait for the leading video.
+    /// Samples that wait for the leading rendition.
     early: VecDeque<Sample>,
     run: Option<Run>,
 }
@@ -38,18 +38,18 @@ pub(crate) enum Role {
     /// Its own sync samples.
     LeadingVideo,
     /// The leading video's cuts, where its own sync samples are.
-    VideoBesideVideo,
-    /// The leading video's cuts.
-    AudioBesideVideo,
-    /// Time alone.
-    AudioAlone,
+    VideoBeside,
+    /// Time alone: there is no video.
+    LeadingAudio,
+    /// The cuts of what leads.
+    AudioBeside,
 }
 
 impl Role {
     fn kind(self) -> Kind {
         match self {
-            Self::LeadingVideo | Self::VideoBesideVideo => Kind::Video,
-            Self::AudioBesideVideo | Self::AudioAlone => Kind::Audio,
+            Self::LeadingVideo | Self::VideoBeside => Kind::Video,
+            Self::LeadingAudio | Self::AudioBeside => Kind::Audio,
         }
     }
 }
@@ -153,7 +153,7 @@ impl Lane {
         self.early.push_back(sample);
     }
 
-    /// The next sample to push: one from before `shown`. Up to there it is known where the leading video begins segments,
+    /// The next sample to push: one from before `shown`. Up to there it is known where the leading rendition begins segments,
     /// whichever of them arrives first; but pictures can be cut at sync samples alone.
     pub(crate) fn next(&mut self, shown: Option<MediaTime>) -> Option<Sample> {
         let sound = self.kind() == Kind::Audio;
@@ -162,7 +162,7 @@ impl Lane {
         self.early.pop_front_if(|next| full || !waits(next))
     }
 
-    /// Up to when nothing new can begin after this sample, the latest of the leading video: almost a frame later. Clocks
+    /// Up to when nothing new can begin after this sample, the latest of the leading rendition: almost a frame later. Clocks
     /// differ by roundings.
     pub(crate) fn shown_with(&self, latest: &Sample) -> MediaTime {
         let frame = self.run.as_ref().map_or(0, |run| run.stretch.filling.frame);
@@ -181,7 +181,7 @@ impl Lane {
         begun
     }
 
-    /// The leading video has begun a segment, or tells where it will.
+    /// The leading rendition has begun a segment, or tells where it will.
     pub(crate) fn follow(&mut self, boundary: Boundary) {
         if let Some(run) = &mut self.run {
             run.rule.follow(boundary);

@@ -33,9 +33,9 @@ impl Lanes {
         let lanes = presentation.ids().zip(kinds).enumerate().map(|(index, (id, kind))| {
             let role = match (kind, index) {
                 (Kind::Video, 0) => Role::LeadingVideo,
-                (Kind::Video, _) => Role::VideoBesideVideo,
-                (Kind::Audio, 0) => Role::AudioAlone,
-                (Kind::Audio, _) => Role::AudioBesideVideo,
+                (Kind::Video, _) => Role::VideoBeside,
+                (Kind::Audio, 0) => Role::LeadingAudio,
+                (Kind::Audio, _) => Role::AudioBeside,
             };
             Lane::new(id, role, settings, presentation)
         });

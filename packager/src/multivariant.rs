@@ -10,8 +10,13 @@ use crate::{Coding, Media, Presentation, Rates, Rendition, Window};
 /// How much the peak may still rise, in per cent: players keep the multivariant playlist that they join with.
 const HEADROOM_PERCENT: u64 = 10;
 
-/// The group that all audio renditions are in.
-const AUDIO_GROUP: &str = "audio";
+/// Pictures less high than this play with the audio of the lowest bitrate: where they are all that a line carries, sound
+/// is a good part of it.
+const LOW_HEIGHT: u32 = 480;
+
+/// The name of every audio rendition. Each is a group of its own, and 4.4.6.1.1 wants groups to have members of the same
+/// names.
+const AUDIO_NAME: &str = "audio";
 
 /// The multivariant playlist (RFC 8216bis 4.4.6); `None` until there is something to play in every rendition.
 ///
@@ -35,9 +40,9 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
             audio.iter().map(|shown| shown.alternative()).collect()
         },
         variants: if video.is_empty() {
-            audio.iter().map(|shown| shown.variant(&[])).collect()
+            audio.iter().map(|shown| shown.variant(None)).collect()
         } else {
-            video.iter().map(|shown| shown.variant(&audio)).collect()
+            video.iter().map(|shown| shown.variant(shown.sound(&audio))).collect()
         },
         ..MasterPlaylist::default()
     };
@@ -69,8 +74,8 @@ impl Shown<'_> {
         AlternativeMedia {
             media_type: AlternativeMediaType::Audio,
             uri: Some(self.uri()),
-            group_id: AUDIO_GROUP.into(),
-            name: self.rendition.name.clone(),
+            group_id: self.rendition.name.clone(),
+            name: AUDIO_NAME.into(),
             default: true,
             autoselect: true,
             channels,
@@ -78,8 +83,20 @@ impl Shown<'_> {
         }
     }
 
-    /// EXT-X-STREAM-INF (4.4.6.2), together with the audio group that plays beside it.
-    fn variant(&self, audio: &[&Self]) -> VariantStream {
+    /// Which audio plays with these pictures.
+    fn sound<'a>(&self, audio: &[&'a Self]) -> Option<&'a Self> {
+        let low = matches!(self.coding().media, Media::Video { height, .. } if height < LOW_HEIGHT);
+        let chosen = if low {
+            // One whose bitrate is not known counts as the highest.
+            audio.iter().min_by_key(|shown| shown.coding().bitrate.unwrap_or(u32::MAX))
+        } else {
+            audio.first()
+        };
+        chosen.copied()
+    }
+
+    /// EXT-X-STREAM-INF (4.4.6.2), together with the audio that plays with it.
+    fn variant(&self, audio: Option<&Self>) -> VariantStream {
         let (resolution, frame_rate) = match self.coding().media {
             Media::Video { width, height, frame_rate } => (
                 Some(Resolution { width: width.into(), height: height.into() }),
@@ -88,11 +105,11 @@ impl Shown<'_> {
             ),
             Media::Audio { .. } => (None, None),
         };
-        let peak = self.rates.peak + audio.iter().map(|shown| shown.rates.peak).max().unwrap_or(0);
-        let average = self.rates.average + audio.iter().map(|shown| shown.rates.average).max().unwrap_or(0);
+        let both = || std::iter::once(self).chain(audio);
+        let peak: u64 = both().map(|shown| shown.rates.peak).sum();
+        let average: u64 = both().map(|shown| shown.rates.average).sum();
         // 4.4.6.2: every format of every rendition that the variant names.
-        let codecs: BTreeSet<&str> = std::iter::once(self)
-            .chain(audio.iter().copied())
+        let codecs: BTreeSet<&str> = both()
             .flat_map(|shown| shown.window.codings())
             .map(|coding| coding.codec.as_str())
             .collect();
@@ -103,7 +120,7 @@ impl Shown<'_> {
             codecs: Some(codecs.into_iter().collect::<Vec<_>>().join(",")),
             resolution,
             frame_rate,
-            audio: (!audio.is_empty()).then(|| AUDIO_GROUP.into()),
+            audio: audio.map(|shown| shown.rendition.name.clone()),
             closed_captions: resolution.map(|_| ClosedCaptionGroupId::None),
             ..VariantStream::default()
         }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use touchline_media::{Kind, TrackId};
+use touchline_media::Kind;
 
 /// Something that the operator should know; its `Display` says what and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +28,6 @@ pub enum Notice {
         part: Duration,
         /// PART-TARGET of the presentation.
         part_target: Duration,
-    },
-    /// A second track of a kind is left out.
-    TrackIgnored {
-        /// The track.
-        track: TrackId,
-        /// Pictures or sound.
-        kind: Kind,
     },
     /// Others have come without a keyframe of the leading pictures for so long that the oldest are let go. Said once per
     /// stretch.
@@ -85,13 +78,6 @@ impl fmt::Display for Notice {
                 part.as_secs_f64() * 1_000.0,
                 part_target.as_millis(),
             ),
-            Self::TrackIgnored { track, kind } => {
-                let kind = match kind {
-                    Kind::Video => "video",
-                    Kind::Audio => "audio",
-                };
-                write!(f, "track {} is left out: the channel already has a track of {kind}", track.0)
-            }
             Self::NoKeyframe { held } => write!(
                 f,
                 "{held} samples have come without a keyframe of the video track that was announced: nothing is shown \

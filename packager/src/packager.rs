@@ -13,11 +13,11 @@ use crate::{Epoch, Error, Event, Presentation, Rendition, Settings, target};
 /// begins with a number beyond all that it had: playlists are cached by it.
 const MSN_CLOCK: Duration = Duration::from_millis(500);
 
-/// Turns the samples of a channel into parts, segments and init sections of its renditions: each video track, and the
-/// first audio track.
+/// Turns the samples of a channel into parts, segments and init sections of its renditions: one for each track.
 ///
-/// The first video track decides where segments begin, and the others follow it, so that a Media Sequence Number means the
-/// same time in all renditions. Where the media of one stops while another goes on, it has a gap.
+/// The first video track, or without any the first of all, decides where segments begin, and the others follow it, so that
+/// a Media Sequence Number means the same time in all renditions. Where the media of one stops while another goes on, it
+/// has a gap.
 ///
 /// Samples come in stretches, each begun by [`Packager::start`]. Within a stretch time goes on; the next one goes on with
 /// a discontinuity, where the wall clock says.
@@ -61,12 +61,11 @@ impl Packager {
     /// After an error samples are ignored until the next `start`, and what is open stays so until then or the end.
     pub fn start(&mut self, tracks: &[Track]) -> Result<Vec<Event>, Error> {
         self.inputs.clear();
-        let (inputs, ignored) = input::choose(tracks)?;
+        let inputs = input::inputs(tracks)?;
         if let Some(opened) = &self.opened {
             opened.check(&inputs)?;
         }
-        let mut out = self.pause();
-        out.extend(ignored.into_iter().map(Event::Notice));
+        let out = self.pause();
         self.inputs = inputs;
         self.waiting = Some(Waiting::default());
         Ok(out)

@@ -57,7 +57,8 @@ pub struct RenditionId(pub u8);
 /// One media playlist of a presentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendition {
-    /// Its name in URIs: `audio`, `video`, or where there are several tracks of video their heights: `720p`, `360p`.
+    /// Its name in URIs: `video` and `audio`; several of video are named by their heights: `720p`, `360p`; further ones of
+    /// audio by their bitrates: `audio-64k`, or where these are unknown `audio-2`.
     pub name: String,
     /// What it carried when the presentation opened; [`crate::Init`] tells what it carries now.
     pub coding: Coding,
@@ -77,6 +78,8 @@ pub struct Coding {
     pub codec: String,
     /// Picture or sound format.
     pub media: Media,
+    /// The bits per second that the encoder keeps to over any second, where that is known.
+    pub bitrate: Option<u32>,
 }
 
 /// Picture or sound format.

@@ -188,8 +188,10 @@ pub(crate) fn main() -> ChannelName {
 pub(crate) fn presentation() -> Arc<Presentation> {
     let video = Media::Video { width: 1_280, height: 720, frame_rate: FrameRate::from_f64(29.97) };
     let audio = Media::Audio { sample_rate: 48_000, channels: 2 };
-    let rendition =
-        |name: &str, codec: &str, media| Rendition { name: name.into(), coding: Coding { codec: codec.into(), media } };
+    let rendition = |name: &str, codec: &str, media| {
+        let coding = Coding { codec: codec.into(), media, bitrate: None };
+        Rendition { name: name.into(), coding }
+    };
     Arc::new(Presentation {
         epoch: Epoch(EPOCH),
         first_msn: FIRST_MSN,

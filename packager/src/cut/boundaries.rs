@@ -4,7 +4,7 @@ use touchline_media::MediaTime;
 
 use crate::segmenter::Segmenter;
 
-/// A segment of the leading video begins: the others follow it there, so that a Media Sequence Number means the same time
+/// A segment of the leading rendition begins: the others follow it there, so that a Media Sequence Number means the same time
 /// in all renditions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Boundary {
@@ -14,14 +14,14 @@ pub(crate) struct Boundary {
     pub(crate) sync: bool,
 }
 
-/// Where the leading video has begun segments, or will, that a rendition has not reached yet.
+/// Where the leading rendition has begun segments, or will, that a rendition has not reached yet.
 #[derive(Debug, Default)]
 pub(crate) struct Boundaries {
     ahead: VecDeque<Boundary>,
 }
 
 impl Boundaries {
-    /// How many segments a rendition may be behind the video; beyond, the oldest boundaries are forgotten.
+    /// How many segments a rendition may be behind that; beyond, the oldest boundaries are forgotten.
     const MAX: usize = 64;
 
     /// The next boundary. It takes the place of those that were told of ahead and have not come true.

@@ -18,6 +18,7 @@ mod part_target;
 mod playlists;
 mod properties;
 mod rungs;
+mod sounds;
 mod source;
 mod stretches;
 mod updates;

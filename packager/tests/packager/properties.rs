@@ -4,18 +4,21 @@ use std::ops::Range;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use touchline_media::{Sample, Track};
+use touchline_media::{Sample, Track, TrackId};
 use touchline_packager::{Event, Settings};
 
 use crate::gaps::segments;
 use crate::rungs::{Way, by_ways, starts};
-use crate::source::{RATES, audio, ladder, sample, stretch, variable_video, video, with};
+use crate::source::{Frames, RATES, audio, ladder, light_audio, sample, stretch, variable_video, video, with};
 use crate::viewer::{Viewer, parts};
 use crate::{check, updates};
 
 /// From when on all renditions are in step again: a hole ends at 32 s at the latest, three of them are followed by segments
 /// that make up for at most two seconds each, half a second at a time.
 const EVEN: Duration = Duration::from_secs(42);
+
+/// How long a frame of sound lasts at most.
+const FRAME_OF_SOUND: Duration = Duration::from_micros(23_220);
 
 /// One frame after the one before.
 #[derive(Debug, Clone, Copy)]
@@ -189,23 +192,38 @@ proptest! {
         rate in 0..RATES.len(),
         half: bool,
         reorder: bool,
-        ways in prop::collection::vec(way(), 3),
+        ways in prop::collection::vec(way(), 4),
     ) {
-        let mut sources = ladder(RATES[rate].1, half);
+        let mut sources = Vec::from(ladder(RATES[rate].1, half));
+        sources.push(Frames::of(light_audio()));
         // Whole mini-groups alone: no picture is shown after the next keyframe.
         for source in sources.iter_mut().take(2).filter(|source| reorder && !half && source.gop % 4 == 0) {
             source.reorder = &[2, 4, 1, 0];
         }
         let events = by_ways(&sources, &ways, 50.0);
-        let leader = starts(&events, 0);
-        let opening = *leader.values().next().unwrap();
-        for (index, tolerance) in [(1, Duration::from_millis(1)), (2, Duration::from_millis(23))] {
-            let late: Vec<_> = starts(&events, index).into_iter().filter(|(_, at)| *at > opening + EVEN).collect();
-            prop_assert!(late.len() >= 3, "\n{}", segments(&events));
-            for (msn, start) in late {
-                let apart = leader.get(&msn).map(|leader| leader.abs_diff(start));
-                prop_assert!(apart.is_some_and(|apart| apart <= tolerance), "{msn}\n{}", segments(&events));
-            }
+        in_step(&events, &[(1, Duration::from_millis(1)), (2, FRAME_OF_SOUND), (3, FRAME_OF_SOUND)])?;
+    }
+
+    /// The same of sounds alone, whose frames are not of one length.
+    #[test]
+    fn sounds_that_stall_come_back_in_step(ways in prop::collection::vec(way(), 3)) {
+        let third = Frames::of(Track { id: TrackId(5), ..audio(44_100) });
+        let events = by_ways(&[Frames::audio(44_100), Frames::of(light_audio()), third], &ways, 50.0);
+        in_step(&events, &[(1, FRAME_OF_SOUND), (2, FRAME_OF_SOUND)])?;
+    }
+}
+
+/// Late segments of these renditions begin at the same time as those of the first, within a tolerance for each.
+fn in_step(events: &[Event], others: &[(usize, Duration)]) -> Result<(), TestCaseError> {
+    let leader = starts(events, 0);
+    let opening = *leader.values().next().unwrap();
+    for &(index, tolerance) in others {
+        let late: Vec<_> = starts(events, index).into_iter().filter(|(_, at)| *at > opening + EVEN).collect();
+        prop_assert!(late.len() >= 3, "\n{}", segments(events));
+        for (msn, start) in late {
+            let apart = leader.get(&msn).map(|leader| leader.abs_diff(start));
+            prop_assert!(apart.is_some_and(|apart| apart <= tolerance), "{msn}\n{}", segments(events));
         }
     }
+    Ok(())
 }

@@ -46,7 +46,7 @@ pub(crate) fn by_ways(sources: &[Frames], ways: &[Way], seconds: f64) -> Vec<Eve
     events
 }
 
-fn way(holes: &[Range<f64>]) -> Way {
+pub(crate) fn way(holes: &[Range<f64>]) -> Way {
     Way { delay: 0, holes: holes.to_vec() }
 }
 

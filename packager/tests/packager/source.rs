@@ -11,6 +11,8 @@ pub(crate) const VIDEO: TrackId = TrackId(1);
 pub(crate) const AUDIO: TrackId = TrackId(2);
 /// A lower rung of the same pictures.
 pub(crate) const SMALL: TrackId = TrackId(3);
+/// The same sound at a lower bitrate.
+pub(crate) const LIGHT: TrackId = TrackId(4);
 
 /// The instant at which the tests' wall clock is at [`OPENING`].
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -110,6 +112,11 @@ pub(crate) fn audio(sample_rate: u32) -> Track {
     }
 }
 
+/// The same sound as that of [`audio`] at 48,000 Hz, in 64 kb/s.
+pub(crate) fn light_audio() -> Track {
+    Track { id: LIGHT, bitrate: Some(64_000), ..audio(48_000) }
+}
+
 /// The frames of a regular source.
 #[derive(Debug, Clone)]
 pub(crate) struct Frames {
@@ -126,7 +133,12 @@ impl Frames {
     }
 
     pub(crate) fn audio(sample_rate: u32) -> Self {
-        Self { track: audio(sample_rate), gop: 1, reorder: &[0] }
+        Self::of(audio(sample_rate))
+    }
+
+    /// Of a track of sound.
+    pub(crate) fn of(track: Track) -> Self {
+        Self { track, gop: 1, reorder: &[0] }
     }
 
     /// The frame with this number, received `delay` after its decode time.
@@ -164,6 +176,7 @@ pub(crate) fn sample(track: &Track, dts: i64, pts: i64, sync: bool, delay: Durat
     let time = |ticks| MediaTime::new(ticks, track.timescale);
     let len = match (track.id, sync) {
         (AUDIO, _) => 341,
+        (LIGHT, _) => 171,
         (_, true) => 3_000,
         (_, false) => 1_000,
     };

@@ -102,15 +102,6 @@ fn sound_that_waits_for_a_keyframe_is_bounded_in_bytes() {
 }
 
 #[test]
-fn a_second_track_of_a_kind_is_left_out() {
-    let mut packager = packager();
-    let second = touchline_media::Track { id: touchline_media::TrackId(7), ..audio(48_000) };
-    let events = packager.start(&[audio(44_100), second.clone()]).unwrap();
-    assert_eq!(notices(&events), [&Notice::TrackIgnored { track: second.id, kind: Kind::Audio }]);
-    assert!(packager.push(sample(&second, 0, 0, true, ZERO)).is_empty());
-}
-
-#[test]
 fn kinds_of_tracks_are_fixed_until_the_end() {
     let mut packager = packager();
     live(&mut packager, &sources(), 3.0);
