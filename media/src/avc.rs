@@ -4,7 +4,7 @@ use bytes::Bytes;
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitReader, ByteReader};
 
-use crate::{Error, FrameRate, nal};
+use crate::{Error, FrameRate, nal, picture};
 
 /// Decoder configuration of an H.264 track whose samples carry four-byte lengths.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,29 +102,25 @@ struct Sps {
 }
 
 impl Sps {
-    /// The largest picture taken, in pixels along either side.
-    const MAX_SIDE: u32 = 8_192;
+    const WHAT: &'static str = "H.264 sequence parameter set";
 
     fn parse(nal: &[u8]) -> Result<Self, Error> {
         // h264-reader panics on an empty NAL unit.
         if nal::unit_type(nal) != Some(nal::SPS) {
-            return Err(Error::Sps("the first parameter set is not a sequence parameter set".into()));
+            return Err(Self::error("the first parameter set is not a sequence parameter set"));
         }
-        // Some encoders leave zeros behind the trailing bits (7.4.1: cabac_zero_words belong to slices only).
-        let end = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        let nal = nal.get(..end).unwrap_or_default();
-        let bits = BitReader::new(ByteReader::skipping_h264_header(nal));
-        let sps = SeqParameterSet::from_bits(bits).map_err(|e| Error::Sps(format!("{e:?}")))?;
-        let (width, height) = sps.pixel_dimensions().map_err(|e| Error::Sps(format!("{e:?}")))?;
-        for (field, side) in [("width", width), ("height", height)] {
-            if !(1..=Self::MAX_SIDE).contains(&side) {
-                return Err(Error::Unsupported { what: "H.264 sequence parameter set", field, value: side });
-            }
-        }
+        let bits = BitReader::new(ByteReader::skipping_h264_header(nal::without_trailing_zeros(nal)));
+        let sps = SeqParameterSet::from_bits(bits).map_err(|e| Self::error(format!("{e:?}")))?;
+        let (width, height) = sps.pixel_dimensions().map_err(|e| Self::error(format!("{e:?}")))?;
+        let (width, height) = picture::size(Self::WHAT, width, height)?;
         let timing = sps.vui_parameters.and_then(|vui| vui.timing_info);
         // E.2.1: a frame lasts two ticks.
         let declared_rate = timing.and_then(|t| FrameRate::new(t.time_scale, t.num_units_in_tick.checked_mul(2)?));
         Ok(Self { width, height, declared_rate })
+    }
+
+    fn error(reason: impl Into<String>) -> Error {
+        Error::Unreadable { what: Self::WHAT, reason: reason.into() }
     }
 }
 

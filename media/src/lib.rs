@@ -4,11 +4,15 @@
 //! No I/O and no clocks: bytes and instants come in as arguments.
 
 pub mod aac;
+pub mod av1;
 pub mod avc;
 mod channel_name;
 pub mod feed;
 mod frame_rate;
+pub mod hevc;
 pub mod nal;
+pub mod obu;
+mod picture;
 mod sample;
 mod time;
 pub mod timeline;
@@ -41,7 +45,12 @@ pub enum Error {
         /// Its value.
         value: u32,
     },
-    /// The sequence parameter set does not parse.
-    #[error("H.264 sequence parameter set does not parse: {0}")]
-    Sps(String),
+    /// A header does not parse.
+    #[error("{what} does not parse: {reason}")]
+    Unreadable {
+        /// What was being read.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
 }

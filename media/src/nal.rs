@@ -1,4 +1,5 @@
-//! NAL units of H.264, in the length-prefixed form of ISO/IEC 14496-15 5.3.
+//! NAL units of H.264 and HEVC, in the length-prefixed form of ISO/IEC 14496-15 5.3 and 8.3. The types are those of H.264;
+//! those of HEVC are in [`crate::hevc`].
 
 use crate::Error;
 
@@ -13,7 +14,7 @@ pub const PPS: u8 = 8;
 /// `nal_unit_type` of an access unit delimiter.
 pub const AUD: u8 = 9;
 
-/// The `nal_unit_type` of a NAL unit; `None` for an empty one.
+/// The `nal_unit_type` of a NAL unit of H.264; `None` for an empty one.
 pub fn unit_type(nal: &[u8]) -> Option<u8> {
     nal.first().map(|header| header & 0x1f)
 }
@@ -42,11 +43,18 @@ impl<'a> Iterator for Units<'a> {
         let Some((nal, rest)) = split_unit(self.rest, self.length_size) else {
             let len = self.rest.len();
             self.rest = &[];
-            return Some(Err(Error::Truncated { what: "H.264 access unit", len }));
+            return Some(Err(Error::Truncated { what: "access unit", len }));
         };
         self.rest = rest;
         Some(Ok(nal))
     }
+}
+
+/// A parameter set without the zeros that some encoders leave behind its trailing bits (ISO/IEC 14496-10 7.4.1, H.265
+/// 7.4.2.1: `cabac_zero_words` belong to slices only).
+pub(crate) fn without_trailing_zeros(nal: &[u8]) -> &[u8] {
+    let end = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    nal.get(..end).unwrap_or_default()
 }
 
 fn split_unit(data: &[u8], length_size: usize) -> Option<(&[u8], &[u8])> {
@@ -70,6 +78,6 @@ mod tests {
     fn a_length_past_the_end_is_one_error_and_then_the_end() {
         let data = [0, 1, 0x65, 0xff, 0xff, 0x65];
         let units: Vec<_> = units(&data, 2).collect();
-        assert_eq!(units, [Ok(&[0x65][..]), Err(Error::Truncated { what: "H.264 access unit", len: 3 })]);
+        assert_eq!(units, [Ok(&[0x65][..]), Err(Error::Truncated { what: "access unit", len: 3 })]);
     }
 }

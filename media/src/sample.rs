@@ -17,7 +17,8 @@ pub struct Sample {
     pub pts: MediaTime,
     /// Whether a decoder can start here.
     pub sync: bool,
-    /// H.264: NAL units, each behind its length in four bytes, big-endian. AAC: one raw access unit.
+    /// H.264 and HEVC: NAL units, each behind its length in four bytes, big-endian. AV1: the OBUs of one temporal unit,
+    /// without temporal delimiters (AV1-ISOBMFF 2.4). AAC: one raw access unit.
     pub data: Bytes,
     /// When its last byte arrived: the zero of every latency figure.
     pub received: Instant,

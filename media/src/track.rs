@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::{FrameRate, MediaTime, Timescale, aac, avc};
+use crate::{FrameRate, MediaTime, Timescale, aac, av1, avc, hevc};
 
 /// Names a track within its feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +52,10 @@ impl Track {
 pub enum Format {
     /// H.264 with its parameter sets out of band.
     Avc(avc::Config),
+    /// HEVC with its parameter sets out of band.
+    Hevc(hevc::Config),
+    /// AV1.
+    Av1(av1::Config),
     /// MPEG-4 AAC.
     Aac(aac::Config),
 }
@@ -60,7 +64,7 @@ impl Format {
     /// Pictures or sound.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Avc(_) => Kind::Video,
+            Self::Avc(_) | Self::Hevc(_) | Self::Av1(_) => Kind::Video,
             Self::Aac(_) => Kind::Audio,
         }
     }
@@ -69,7 +73,29 @@ impl Format {
     pub fn codec(&self) -> Cow<'static, str> {
         match self {
             Self::Avc(config) => config.codec().into(),
+            Self::Hevc(config) => config.codec().into(),
+            Self::Av1(config) => config.codec().into(),
             Self::Aac(config) => config.codec().into(),
+        }
+    }
+
+    /// Width and height of the pictures in pixels; `None` for sound.
+    pub fn picture_size(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::Avc(config) => Some((config.width, config.height)),
+            Self::Hevc(config) => Some((config.width, config.height)),
+            Self::Av1(config) => Some((config.width, config.height)),
+            Self::Aac(_) => None,
+        }
+    }
+
+    /// The frame rate that the bitstream declares, if it does. A hint: encoders get it wrong.
+    pub fn declared_rate(&self) -> Option<FrameRate> {
+        match self {
+            Self::Avc(config) => config.declared_rate,
+            Self::Hevc(config) => config.declared_rate,
+            Self::Av1(config) => config.declared_rate,
+            Self::Aac(_) => None,
         }
     }
 }
