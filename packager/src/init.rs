@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
 use mp4_atom::{
-    Atom, Audio, Avc1, Avcc, Codec, Dinf, Dref, Encode, Esds, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex,
-    Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd,
+    Atom, Audio, Av01, Av1c, Avc1, Avcc, Codec, Dinf, Dref, Encode, Esds, FourCC, Ftyp, Hdlr, Hvc1, Hvcc, Mdhd, Mdia,
+    Minf, Moov, Mp4a, Mvex, Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd,
 };
-use touchline_media::{Format, Kind, Track, aac, avc};
+use touchline_media::{Format, Kind, Track, aac, av1, avc, hevc};
 
 use crate::fragment::{TRACK_ID, default_flags};
 use crate::{Coding, Error, Media};
@@ -23,11 +23,9 @@ pub(crate) fn section(track: &Track) -> Result<Bytes, Error> {
 /// What the multivariant playlist says about a track.
 pub(crate) fn coding(track: &Track) -> Result<Coding, Error> {
     let codec = track.format.codec().into_owned();
-    let media = match &track.format {
-        Format::Avc(config) => {
-            Media::Video { width: config.width, height: config.height, frame_rate: track.frame_rate() }
-        }
-        Format::Aac(config) => Media::Audio { sample_rate: config.sample_rate, channels: config.channels },
+    let media = match (&track.format, track.format.picture_size()) {
+        (Format::Aac(config), _) => Media::Audio { sample_rate: config.sample_rate, channels: config.channels },
+        (_, Some((width, height))) => Media::Video { width, height, frame_rate: track.frame_rate() },
         _ => return Err(Error::Configuration { codec, reason: UNKNOWN.into() }),
     };
     Ok(Coding { codec, media, bitrate: track.bitrate })
@@ -45,9 +43,9 @@ fn ftyp() -> Ftyp {
 fn moov(track: &Track) -> Result<Moov, String> {
     let kind = track.format.kind();
     let timescale = track.timescale.get();
-    let (width, height) = match &track.format {
-        Format::Avc(config) => (side(config.width)?, side(config.height)?),
-        _ => (0, 0),
+    let (width, height) = match track.format.picture_size() {
+        Some((width, height)) => (side(width)?, side(height)?),
+        None => (0, 0),
     };
     let volume = match kind {
         Kind::Video => 0,
@@ -108,6 +106,8 @@ fn mdia(track: &Track, kind: Kind) -> Result<Mdia, String> {
 fn sample_entry(track: &Track) -> Result<Codec, String> {
     match &track.format {
         Format::Avc(config) => avc1(config).map(Codec::Avc1),
+        Format::Hevc(config) => hvc1(config).map(Codec::Hvc1),
+        Format::Av1(config) => av01(config).map(Codec::Av01),
         Format::Aac(config) => Ok(Codec::Mp4a(mp4a(config))),
         _ => Err(UNKNOWN.into()),
     }
@@ -116,13 +116,25 @@ fn sample_entry(track: &Track) -> Result<Codec, String> {
 /// ISO/IEC 14496-15 5.4.2.1.
 fn avc1(config: &avc::Config) -> Result<Avc1, String> {
     let avcc = Avcc::decode_body(&mut &*config.record).map_err(|error| format!("avcC: {error}"))?;
-    let visual = Visual {
-        data_reference_index: 1,
-        width: side(config.width)?,
-        height: side(config.height)?,
-        ..Visual::default()
-    };
-    Ok(Avc1 { visual, avcc, ..Avc1::default() })
+    Ok(Avc1 { visual: visual(config.width, config.height)?, avcc, ..Avc1::default() })
+}
+
+/// ISO/IEC 14496-15 8.4.1.1: all parameter sets are in the sample entry.
+fn hvc1(config: &hevc::Config) -> Result<Hvc1, String> {
+    let hvcc = Hvcc::decode_body(&mut &*config.record).map_err(|error| format!("hvcC: {error}"))?;
+    Ok(Hvc1 { visual: visual(config.width, config.height)?, hvcc, ..Hvc1::default() })
+}
+
+/// AV1-ISOBMFF 2.2.
+fn av01(config: &av1::Config) -> Result<Av01, String> {
+    let av1c = Av1c::decode_body(&mut &*config.record).map_err(|error| format!("av1C: {error}"))?;
+    let visual = Visual { compressor: "AOM Coding".into(), ..visual(config.width, config.height)? };
+    Ok(Av01 { visual, av1c, ..Av01::default() })
+}
+
+/// ISO/IEC 14496-12 12.1.3.
+fn visual(width: u32, height: u32) -> Result<Visual, String> {
+    Ok(Visual { data_reference_index: 1, width: side(width)?, height: side(height)?, ..Visual::default() })
 }
 
 /// ISO/IEC 14496-14 5.6.1.

@@ -2,7 +2,7 @@
 
 use mp4_atom::{Any, DecodeMaybe};
 use std::time::Duration;
-use touchline_media::Kind;
+use touchline_media::{Format, Kind, Track, av1, hevc};
 use touchline_packager::Event;
 
 use crate::check;
@@ -13,6 +13,18 @@ use crate::viewer::parts;
 fn init_section_of_video() {
     let events = live(&mut packager(), &[Frames::video(rate(30, 1), 60)], 0.1);
     insta::assert_debug_snapshot!(dump(init_sections(&events)[0]));
+}
+
+#[test]
+fn init_section_of_hevc() {
+    let config = hevc::Config::parse(HEVC).unwrap();
+    insta::assert_debug_snapshot!(init_section_of(Format::Hevc(config)));
+}
+
+#[test]
+fn init_section_of_av1() {
+    let config = av1::Config::parse(AV1).unwrap();
+    insta::assert_debug_snapshot!(init_section_of(Format::Av1(config)));
 }
 
 #[test]
@@ -48,6 +60,22 @@ fn b_frames_keep_their_composition_offsets() {
         assert_eq!((written.dts, written.pts), (given.dts.ticks() + 6_030, given.pts.ticks() + 6_030));
         assert_eq!(written.duration, 1_001);
     }
+}
+
+/// x265 at 160x90, Main 1.0, lengths of two bytes.
+const HEVC: &[u8] = b"\x01\x01\x60\0\0\0\x90\0\0\0\0\0\x1e\xf0\0\xfc\xfd\xf8\xf8\0\0\x0d\x03\
+    \x20\0\x01\0\x18\x40\x01\x0c\x01\xff\xff\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\x95\x90\x09\
+    \x21\0\x01\0\x2a\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\xa0\x14\x20\x61\xf2\x65\x95\x91\x29\x30\xbc\
+    \x05\xa0\x20\0\0\x03\0\x20\0\0\x03\x03\xc1\
+    \x22\0\x01\0\x06\x44\x01\xc0\x73\xc1\x89";
+/// libaom at 160x90, Main 2.0.
+const AV1: &[u8] = b"\x81\0\x0c\0\x0a\x0a\0\0\0\x03\xb4\xfd\x93\x6b\xe4\x01";
+
+fn init_section_of(format: Format) -> Vec<Any> {
+    let source = Frames::video(rate(30, 1), 60);
+    let source = Frames { track: Track { format, ..source.track }, ..source };
+    let events = live(&mut packager(), &[source], 0.1);
+    dump(init_sections(&events)[0])
 }
 
 fn init_sections(events: &[Event]) -> Vec<&[u8]> {
