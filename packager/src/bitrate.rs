@@ -3,13 +3,19 @@ use std::time::Duration;
 use crate::Part;
 use crate::segment::Segment;
 
+/// How far the average may be off before it is told anew, in per cent: what is written with it stays the same for long.
+const AVERAGE_TOLERANCE_PERCENT: u64 = 5;
+
 /// Bitrates of a rendition in bits per second, as RFC 8216bis 4.1 defines them: of whole segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
     /// The highest of any segment so far that lasts at least half the target duration.
     pub peak: u64,
-    /// The average since the presentation opened.
+    /// The average since the presentation opened, within 5 %.
     pub average: u64,
+    /// Whether a whole segment has been measured. Before, both are of what there is: too high rather than too low, as a
+    /// segment's first part carries its largest sample.
+    pub settled: bool,
 }
 
 /// Measures [`Rates`].
@@ -18,6 +24,8 @@ pub(crate) struct Meter {
     bits: u64,
     span: Duration,
     peak: u64,
+    /// The average that is told.
+    average: u64,
 }
 
 impl Meter {
@@ -32,17 +40,22 @@ impl Meter {
     pub(crate) fn segment(&mut self, segment: &Segment, target_duration: u32) {
         let duration = segment.duration().to_duration();
         // 4.1: a peak is that of segments that last 0.5 to 1.5 target durations together.
-        if duration * 2 >= Duration::from_secs(target_duration.into()) {
-            self.peak = self.peak.max(rate(segment.bits(), duration).unwrap_or(0));
+        if segment.gap || duration * 2 < Duration::from_secs(target_duration.into()) {
+            return;
+        }
+        self.peak = self.peak.max(rate(segment.bits(), duration).unwrap_or(0));
+        let average = rate(self.bits, self.span).unwrap_or(0);
+        if average.abs_diff(self.average) * 100 > self.average * AVERAGE_TOLERANCE_PERCENT {
+            self.average = average;
         }
     }
 
-    /// Before the first whole segment the peak is that of what there is: too high rather than too low, as a segment's
-    /// first part carries its largest sample.
+    /// `None` before the first part that is not a gap.
     pub(crate) fn rates(&self) -> Option<Rates> {
-        let average = rate(self.bits, self.span)?;
-        let peak = if self.peak == 0 { average } else { self.peak };
-        Some(Rates { peak: peak.max(average), average })
+        let so_far = rate(self.bits, self.span)?;
+        let settled = self.peak > 0;
+        let average = if settled { self.average } else { so_far };
+        Some(Rates { peak: self.peak.max(average), average, settled })
     }
 }
 

@@ -3,7 +3,7 @@ mod gap;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
+use touchline_media::{Kind, MediaTime, Sample, Timescale};
 
 use crate::cut::{Boundary, Rule, Span};
 use crate::input::Input;
@@ -25,8 +25,8 @@ pub(crate) struct Lane {
     settings: Settings,
     part_target: Duration,
     counters: Counters,
-    /// The track that the newest init section is for, and the number of that.
-    init: Option<(Track, u32)>,
+    /// What the newest init section is for, and the number of that.
+    init: Option<(Input, u32)>,
     /// Samples that wait for the leading rendition.
     early: VecDeque<Sample>,
     run: Option<Run>,
@@ -248,15 +248,14 @@ impl Lane {
 
     /// The number of the init section for a track: a new one when anything that it says has changed.
     fn init_number(&mut self, input: &Input, out: &mut Vec<Event>) -> u32 {
-        let Input { track, coding, init } = input;
         let number = match &self.init {
-            Some((same, number)) if same.format == track.format && same.timescale == track.timescale => return *number,
+            Some((same, number)) if same.coding == input.coding && same.init == input.init => return *number,
             Some((_, number)) => number + 1,
             None => 0,
         };
-        self.init = Some((track.clone(), number));
-        let rendition = self.counters.rendition;
-        out.push(Event::Init(Init { rendition, number, coding: coding.clone(), data: init.clone() }));
+        self.init = Some((input.clone(), number));
+        let (rendition, coding, data) = (self.counters.rendition, input.coding.clone(), input.init.clone());
+        out.push(Event::Init(Init { rendition, number, coding, data }));
         number
     }
 

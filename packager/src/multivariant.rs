@@ -7,8 +7,12 @@ use touchline_media::Kind;
 
 use crate::{Coding, Media, Presentation, Rates, Rendition, Window};
 
-/// How much the peak may still rise, in per cent: players keep the multivariant playlist that they join with.
+/// How much a peak may still rise, in per cent: players keep the multivariant playlist that they join with.
 const HEADROOM_PERCENT: u64 = 10;
+
+/// The peak of an encoder that keeps to a bitrate over any second, in per cent of that. Segments of two seconds were
+/// measured at 112, and their boxes come on top.
+const DECLARED_PEAK_PERCENT: u64 = 125;
 
 /// Pictures less high than this play with the audio of the lowest bitrate: where they are all that a line carries, sound
 /// is a good part of it.
@@ -54,7 +58,7 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
 /// The bitrates of a rendition; none at all while it is nothing but a gap, and `None` before that can be told.
 fn rates(window: &Window) -> Option<Rates> {
     let after_the_first = window.last_segment().is_some_and(|msn| msn > window.presentation().first_msn);
-    window.rates().or_else(|| after_the_first.then_some(Rates { peak: 0, average: 0 }))
+    window.rates().or_else(|| after_the_first.then_some(Rates { peak: 0, average: 0, settled: false }))
 }
 
 /// A rendition with what has been seen of it.
@@ -106,17 +110,13 @@ impl Shown<'_> {
             Media::Audio { .. } => (None, None),
         };
         let both = || std::iter::once(self).chain(audio);
-        let peak: u64 = both().map(|shown| shown.rates.peak).sum();
-        let average: u64 = both().map(|shown| shown.rates.average).sum();
         // 4.4.6.2: every format of every rendition that the variant names.
-        let codecs: BTreeSet<&str> = both()
-            .flat_map(|shown| shown.window.codings())
-            .map(|coding| coding.codec.as_str())
-            .collect();
+        let codecs: BTreeSet<&str> =
+            both().flat_map(|shown| shown.window.codings()).map(|coding| coding.codec.as_str()).collect();
         VariantStream {
             uri: self.uri(),
-            bandwidth: peak + peak * HEADROOM_PERCENT / 100,
-            average_bandwidth: Some(average),
+            bandwidth: both().map(Self::bandwidth).sum(),
+            average_bandwidth: Some(both().map(Self::average_bandwidth).sum()),
             codecs: Some(codecs.into_iter().collect::<Vec<_>>().join(",")),
             resolution,
             frame_rate,
@@ -124,6 +124,26 @@ impl Shown<'_> {
             closed_captions: resolution.map(|_| ClosedCaptionGroupId::None),
             ..VariantStream::default()
         }
+    }
+
+    /// What the rendition contributes to BANDWIDTH (4.4.6.2), the peak of a variant.
+    fn bandwidth(&self) -> u64 {
+        let measured = self.rates.peak + self.rates.peak * HEADROOM_PERCENT / 100;
+        match self.declared().map(|bitrate| bitrate * DECLARED_PEAK_PERCENT / 100) {
+            Some(declared) if self.rates.settled => declared.max(measured),
+            Some(declared) => declared,
+            None => measured,
+        }
+    }
+
+    /// What it contributes to AVERAGE-BANDWIDTH.
+    fn average_bandwidth(&self) -> u64 {
+        self.declared().filter(|_| !self.rates.settled).unwrap_or(self.rates.average)
+    }
+
+    /// What its encoder keeps to, where that is known.
+    fn declared(&self) -> Option<u64> {
+        self.coding().bitrate.map(u64::from)
     }
 
     fn coding(&self) -> &Coding {

@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod bandwidth;
 mod boxes;
 mod check;
 mod deltas;

@@ -28,7 +28,8 @@ fn the_first_sound_is_audio_and_others_are_named_by_their_bitrate() {
     let track = |id, bitrate| Track { id: TrackId(id), bitrate, ..audio(48_000) };
     let one = [track(1, Some(128_000))];
     assert_eq!(names(&one), ["audio"]);
-    let several = [track(1, None), track(2, Some(64_000)), track(3, Some(95_900)), track(4, Some(64_100)), track(5, None)];
+    let several =
+        [track(1, None), track(2, Some(64_000)), track(3, Some(95_900)), track(4, Some(64_100)), track(5, None)];
     assert_eq!(names(&several), ["audio", "audio-64k", "audio-96k", "audio-4", "audio-5"]);
 }
 

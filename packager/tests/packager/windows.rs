@@ -13,7 +13,7 @@ fn the_peak_is_that_of_segments_of_some_length() {
     events.extend(packager.pause());
     let window = Viewer::of(&events).window("video").clone();
     assert_eq!(window.last_segment(), Some(window.presentation().first_msn + 3));
-    assert_eq!((peak, window.rates().unwrap().peak), (256_412, 256_412));
+    assert_eq!((peak, window.rates().unwrap().peak), (252_976, 252_976));
 }
 
 #[test]
