@@ -77,17 +77,19 @@ impl fmt::Display for Notice {
 
 /// `H.264 High 3.1 1280x720 at 30.000 frames/s`, `AAC 48000 Hz 2 channels`.
 fn describe(track: &Track, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match &track.format {
-        Format::Avc(config) => {
-            write!(f, "H.264 {} {}x{}", config.profile_and_level(), config.width, config.height)?;
-            match track.frame_rate() {
-                Some(rate) => write!(f, " at {rate} frames/s"),
-                None => f.write_str(" at a variable frame rate"),
-            }
-        }
+    let (codec, profile_and_level) = match &track.format {
+        Format::Avc(config) => ("H.264", config.profile_and_level()),
+        Format::Hevc(config) => ("HEVC", config.profile_and_level()),
+        Format::Av1(config) => ("AV1", config.profile_and_level()),
         Format::Aac(config) => {
-            write!(f, "AAC ({}) {} Hz {} channels", config.codec(), config.sample_rate, config.channels)
+            return write!(f, "AAC ({}) {} Hz {} channels", config.codec(), config.sample_rate, config.channels);
         }
-        other => f.write_str(&other.codec()),
+        other => return f.write_str(&other.codec()),
+    };
+    let (width, height) = track.format.picture_size().unwrap_or_default();
+    write!(f, "{codec} {profile_and_level} {width}x{height}")?;
+    match track.frame_rate() {
+        Some(rate) => write!(f, " at {rate} frames/s"),
+        None => f.write_str(" at a variable frame rate"),
     }
 }

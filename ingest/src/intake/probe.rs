@@ -125,11 +125,7 @@ impl Intervals {
             return None;
         }
         let median = self.median()?;
-        let in_bitstream = match &source.format {
-            touchline_media::Format::Avc(config) => config.declared_rate,
-            _ => None,
-        };
-        [source.declared_rate, in_bitstream].into_iter().flatten().find(|rate| {
+        [source.declared_rate, source.format.declared_rate()].into_iter().flatten().find(|rate| {
             // Timestamps are rounded: an interval is right to a tick.
             (median - ticks_per_frame(*rate, source)).abs() <= 1.01
         })

@@ -1,4 +1,4 @@
-//! RTMP: publishers push H.264 and AAC over TCP (Adobe's Real Time Messaging Protocol 1.0).
+//! RTMP: publishers push H.264, HEVC or AV1, and AAC, over TCP (Adobe's Real Time Messaging Protocol 1.0; Enhanced RTMP v2).
 //!
 //! ```text
 //! socket -> server -> connection -> Session: handshake, chunk, message, amf0 -> flv::Demuxer -> Intake

@@ -5,7 +5,7 @@ use touchline_media::{FrameRate, Kind, feed};
 use tracing::{info, warn};
 
 use super::Media;
-use super::flv::{Demuxer, Tag, Unsupported};
+use super::flv::{Damage, Demuxer, Tag, Unsupported};
 use super::message::Metadata;
 use crate::{Intake, Metrics};
 
@@ -51,6 +51,10 @@ impl Publication {
             Tag::Nothing => {}
             Tag::Dropped(damage) => {
                 metrics.dropped(damage.label(), 1);
+                if matches!(damage, Damage::AudioCodec(_)) {
+                    // Nobody has to wait for it.
+                    self.intake.expect(true, false);
+                }
                 if self.told.insert(damage.label()) {
                     warn!("drops {kind}: {damage}");
                 }

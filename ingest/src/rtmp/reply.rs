@@ -6,6 +6,13 @@ use super::chunk::{self, REPLY_SIZE, kind};
 /// Bytes that the client may send before it expects an acknowledgement, as most servers have it.
 pub(super) const WINDOW: u32 = 2_500_000;
 
+/// What enhanced tags may carry (Enhanced RTMP v2, "Enhancing `NetConnection` connect Command").
+const VIDEO_FOUR_CCS: [&str; 3] = ["avc1", "hvc1", "av01"];
+/// `FourCcInfoMask.CanForward`
+const CAN_FORWARD: f64 = 4.0;
+/// `CapsExMask.ModEx`: modifiers are parsed, if only to be skipped.
+const MOD_EX: f64 = 4.0;
+
 /// Answers to `connect` (7.2.1.1): window, bandwidth and chunk size, then the result.
 pub(super) fn connected(out: &mut Vec<u8>, transaction: f64) {
     const DYNAMIC: u8 = 2;
@@ -13,7 +20,13 @@ pub(super) fn connected(out: &mut Vec<u8>, transaction: f64) {
     let [a, b, c, d] = WINDOW.to_be_bytes();
     control(out, kind::SET_PEER_BANDWIDTH, &[a, b, c, d, DYNAMIC]);
     control(out, kind::SET_CHUNK_SIZE, &REPLY_SIZE.to_be_bytes());
-    let properties = object(&[("fmsVer", "FMS/3,0,1,123".into()), ("capabilities", Value::Number(31.0))]);
+    let properties = object(&[
+        ("fmsVer", "FMS/3,0,1,123".into()),
+        ("capabilities", Value::Number(31.0)),
+        ("fourCcList", Value::Array(VIDEO_FOUR_CCS.map(Value::from).into())),
+        ("videoFourCcInfoMap", object(&VIDEO_FOUR_CCS.map(|four_cc| (four_cc, Value::Number(CAN_FORWARD))))),
+        ("capsEx", Value::Number(MOD_EX)),
+    ]);
     let information = object(&[
         ("level", "status".into()),
         ("code", "NetConnection.Connect.Success".into()),

@@ -1,5 +1,7 @@
 use std::time::Instant;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// 160x90, High 1.1, as x264 writes it.
@@ -122,16 +124,217 @@ fn ends_of_sequence_and_commands_to_players_are_nothing() {
     assert!(matches!(video(&mut demuxer, &[0x57, 0]), Tag::Nothing));
 }
 
+/// 160x90, Main 1.0, as x265 writes it, without the SEI that holds its settings.
+const HVCC: &[u8] = b"\x01\x01\x60\0\0\0\x90\0\0\0\0\0\x1e\xf0\0\xfc\xfd\xf8\xf8\0\0\x0f\x03\
+    \xa0\0\x01\0\x18\x40\x01\x0c\x01\xff\xff\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\x95\x90\x09\
+    \xa1\0\x01\0\x2a\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\xa0\x14\x20\x61\xf2\x65\x95\x91\x29\x30\
+    \xbc\x05\xa0\x20\0\0\x03\0\x20\0\0\x03\x03\xc1\
+    \xa2\0\x01\0\x06\x44\x01\xc0\x73\xc1\x89";
+/// 160x90, Main 2.0, as libaom writes it.
+const AV1C: &[u8] = b"\x81\0\x0c\0\x0a\x0a\0\0\0\x03\xb4\xfd\x93\x6b\xe4\x01";
+
+/// A demuxer that has read this sequence start.
+fn started(header: &[u8], record: &[u8]) -> Demuxer {
+    let mut demuxer = Demuxer::default();
+    let tag = video(&mut demuxer, &[header, record].concat());
+    assert!(matches!(tag, Tag::Configuration(VIDEO, _)), "{tag:?}");
+    demuxer
+}
+
+fn hevc() -> Demuxer {
+    started(b"\x90hvc1", HVCC)
+}
+
+fn av1() -> Demuxer {
+    started(b"\x90av01", AV1C)
+}
+
+#[test]
+fn enhanced_tags_configure_what_their_four_cc_names() {
+    for (header, record, codec) in [
+        (&b"\x90avc1"[..], &RECORD[..], "avc1.64000b"),
+        (b"\x90hvc1", HVCC, "hvc1.1.6.L30.90"),
+        (b"\x90av01", AV1C, "av01.0.00M.08"),
+        (b"\x1c\0\0\0\0", HVCC, "hvc1.1.6.L30.90"),
+    ] {
+        let mut demuxer = Demuxer::default();
+        let tag = [header, record].concat();
+        match video(&mut demuxer, &tag) {
+            Tag::Configuration(VIDEO, format) => assert_eq!(format.codec(), codec),
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(video(&mut demuxer, &tag), Tag::Nothing), "the same again");
+    }
+    let mut demuxer = Demuxer::default();
+    assert!(matches!(audio(&mut demuxer, b"\x90mp4a\x11\x90"), Tag::Configuration(AUDIO, _)));
+    assert_eq!(&unit(audio(&mut demuxer, b"\x91mp4a\x21\x10")).data[..], [0x21, 0x10]);
+}
+
+#[test]
+fn coded_frames_of_hevc_carry_a_composition_time_and_coded_frames_x_do_not() {
+    let mut demuxer = hevc();
+    let frame = unit(video(&mut demuxer, b"\xa1hvc1\xff\xff\xdf\0\0\0\x03\x02\x01\x88"));
+    assert_eq!((frame.offset, frame.sync, &frame.data[..]), (-33, false, &b"\0\0\0\x03\x02\x01\x88"[..]));
+    let frame = unit(video(&mut demuxer, b"\xa3hvc1\0\0\0\x03\x02\x01\x88"));
+    assert_eq!((frame.offset, &frame.data[..]), (0, &b"\0\0\0\x03\x02\x01\x88"[..]));
+}
+
+#[test]
+fn hevc_starts_where_the_tag_says_so_and_the_nal_units_bear_it_out() {
+    let sync = |tag: &[u8]| unit(video(&mut hevc(), tag)).sync;
+    assert!(sync(b"\x93hvc1\0\0\0\x03\x28\x01\x88"), "IDR");
+    assert!(sync(b"\x93hvc1\0\0\0\x03\x4e\x01\x05\0\0\0\x03\x2a\x01\x88"), "SEI and CRA");
+    assert!(!sync(b"\xa3hvc1\0\0\0\x03\x2a\x01\x88"), "an inter frame of CRA");
+    assert!(!sync(b"\x93hvc1\0\0\0\x03\x02\x01\x88"), "a keyframe that refers to others");
+    let mut classic = started(b"\x1c\0\0\0\0", HVCC);
+    assert!(unit(video(&mut classic, b"\x1c\x01\0\0\0\0\0\0\x03\x28\x01\x88")).sync);
+}
+
+#[test]
+fn short_nal_lengths_of_hevc_become_four_bytes_and_empty_nal_units_go() {
+    let mut record = HVCC.to_vec();
+    record[21] = 0x0d;
+    let mut demuxer = started(b"\x90hvc1", &record);
+    let frame = unit(video(&mut demuxer, b"\x93hvc1\0\x03\x28\x01\x88\0\0\0\x01\x28\0\x02\x4e\x01"));
+    assert_eq!(&frame.data[..], b"\0\0\0\x03\x28\x01\x88\0\0\0\x02\x4e\x01");
+}
+
+#[test]
+fn temporal_units_lose_what_a_sample_does_not_have() {
+    for (sent, kept) in [
+        (&b"\x12\0\x32\x02\x10\x55"[..], &b"\x32\x02\x10\x55"[..]),
+        (b"\x32\x02\x10\x55", b"\x32\x02\x10\x55"),
+        (b"\x12\0\x0a\x01\x00\x7a\x01\x00\x32\x02\x10\x55", b"\x0a\x01\x00\x32\x02\x10\x55"),
+        (b"\x1a\x01\x10\x3a\x01\x10\x22\x01\x77\x42\x01\0", b"\x1a\x01\x10\x22\x01\x77"),
+        (b"\x12\0\x30\x10\x55", b"\x30\x10\x55"),
+    ] {
+        let frame = unit(video(&mut av1(), &[b"\x91av01", sent].concat()));
+        assert_eq!((&frame.data[..], frame.offset, frame.sync), (kept, 0, true), "{sent:?}");
+        let same = unit(video(&mut av1(), &[b"\x93av01", sent].concat()));
+        assert_eq!(same.data, frame.data);
+    }
+}
+
+#[test]
+fn av1_starts_where_the_tag_says_so_and_the_frame_bears_it_out() {
+    let sync = |tag: &[u8]| unit(video(&mut av1(), tag)).sync;
+    assert!(sync(b"\x91av01\x32\x01\x10"));
+    assert!(!sync(b"\xa1av01\x32\x01\x10"), "an inter frame");
+    assert!(!sync(b"\x91av01\x32\x01\x30"), "a frame that refers to others");
+    assert!(!sync(b"\x91av01\x32\x01\x00"), "a key frame that is shown later");
+    assert!(!sync(b"\x91av01\x1a\x01\x90"), "a frame that was there before");
+    assert!(!sync(b"\x91av01\x32\x01\x30\x32\x01\x10"), "a key frame behind another frame");
+}
+
+#[test]
+fn enhanced_tags_without_media_are_nothing() {
+    let mut demuxer = hevc();
+    for tag in [&b"\x92hvc1"[..], b"\x94hvc1\x02\0\x09colorInfo", b"\xd4hvc1\x02", b"\xd1\0", b"\xd4"] {
+        assert!(matches!(video(&mut demuxer, tag), Tag::Nothing), "{tag:?}");
+    }
+    assert!(matches!(audio(&mut demuxer, b"\x94mp4a\x01\x02"), Tag::Nothing));
+}
+
+#[test]
+fn modifiers_are_skipped() {
+    let mut demuxer = hevc();
+    let idr = b"hvc1\0\0\0\x03\x28\x01\x88";
+    let long = [&[0x97, 0xff, 0x01, 0x00][..], &[7; 257], &[0x03], idr].concat();
+    let twice = [&[0x97, 0x02, 1, 2, 3, 0x07, 0x00, 9, 0x03][..], idr].concat();
+    for tag in [&[&[0x97, 0x02, 1, 2, 3, 0x03][..], idr].concat(), &long, &twice] {
+        assert!(unit(video(&mut demuxer, tag)).sync);
+    }
+    for end in 1..twice.len() - idr.len() + 4 {
+        assert_eq!(damage(video(&mut demuxer, &twice[..end])), Damage::CutShort, "{end}");
+    }
+    assert!(matches!(audio(&mut demuxer, b"\x97\x02\x01\x02\x03\0mp4a\x11\x90"), Tag::Configuration(AUDIO, _)));
+}
+
+#[test]
+fn damaged_enhanced_tags_are_dropped_and_named() {
+    for (tag, expected) in [
+        (&b"\x90"[..], Damage::CutShort),
+        (b"\x91hvc", Damage::CutShort),
+        (b"\x91hvc1\0\0", Damage::CutShort),
+        (b"\x91hvc1\0\0\0", Damage::Empty),
+        (b"\x93hvc1", Damage::Empty),
+        (b"\x93hvc1\0\0\0\x03\x40\x01\x0c", Damage::Empty),
+        (b"\x93hvc1\0\0\0\x01\x28", Damage::Empty),
+        (b"\x93hvc1\0\0\0\x09\x28\x01", Damage::Damaged),
+        (b"\x95hvc1\0", Damage::PacketType(5)),
+        (b"\x9fhvc1\0", Damage::PacketType(15)),
+        (b"\x96\x01hvc1\x01", Damage::Multitrack),
+        (b"\x97", Damage::CutShort),
+        (b"\x97\xff\xff", Damage::CutShort),
+        (b"\x91av01\x32\x01\x10", Damage::Unconfigured),
+        (b"\x17\x01\0\0\0\0\0\0\x01\x65", Damage::Unconfigured),
+    ] {
+        assert_eq!(damage(video(&mut hevc(), tag)), expected, "{tag:?}");
+    }
+    for (tag, expected) in [
+        (&b"\x91av01"[..], Damage::Empty),
+        (b"\x91av01\x12\0", Damage::Empty),
+        (b"\x91av01\x12\0\x0a\x01\0", Damage::Empty),
+        (b"\x91av01\x32\x05\x10", Damage::Damaged),
+        (b"\x91av01\x32\xff\xff\xff\xff\xff\x01\x10", Damage::Damaged),
+        (b"\x91av01\x36", Damage::Damaged),
+    ] {
+        assert_eq!(damage(video(&mut av1(), tag)), expected, "{tag:?}");
+    }
+    for tag in [&b"\x90hvc1"[..], b"\x90hvc1\x01\x01", b"\x90av01", b"\x90av01\x81\0\x0c\0"] {
+        let mut demuxer = hevc();
+        assert!(matches!(damage(video(&mut demuxer, tag)), Damage::Configuration(_)), "{tag:?}");
+        assert!(unit(video(&mut demuxer, b"\x93hvc1\0\0\0\x03\x28\x01\x88")).sync, "the one before stays");
+    }
+}
+
+#[test]
+fn sound_that_is_not_taken_is_left_out_in_words() {
+    let words = |tag: &[u8]| damage(audio(&mut Demuxer::default(), tag)).to_string();
+    assert_eq!(
+        words(b"\x90Opus"),
+        "Opus audio is not taken, and the channel goes on without it: set the encoder to AAC"
+    );
+    assert_eq!(
+        words(b"\x91ac-3"),
+        "AC-3 audio is not taken, and the channel goes on without it: set the encoder to AAC"
+    );
+    assert_eq!(words(b"\x95\0Opus\x01"), "tracks that are sent as Multitrack are not taken yet");
+    assert_eq!(words(b"\x90Opu"), "a tag is cut short");
+    assert_eq!(words(b"\x97"), "a tag is cut short");
+    assert_eq!(words(b"\x93mp4a"), "packet type 3 is unknown");
+    assert_eq!(words(b"\x91mp4a\x21"), "an access unit comes before its decoder configuration");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_tags_are_read_dropped_or_refused(
+        four_cc in prop::sample::select(vec![&b"hvc1"[..], b"av01", b"avc1", b"mp4a", b"Opus", b""]),
+        first in any::<u8>(),
+        body in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        for mut demuxer in [hevc(), av1(), configured(4)] {
+            for kind in [Kind::Video, Kind::Audio] {
+                let tag = demuxer.read(&media(kind, &[&[first], four_cc, &body].concat()));
+                if let Ok(Tag::Unit(unit)) = tag {
+                    prop_assert!(!unit.data.is_empty());
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn other_codecs_are_refused_in_words_that_help() {
     let refused = |kind, payload: &[u8]| Demuxer::default().read(&media(kind, payload)).unwrap_err().to_string();
     let words = [
-        refused(Kind::Video, b"\x90hvc1"),
-        refused(Kind::Video, b"\x91av01"),
-        refused(Kind::Video, b"\x96"),
+        refused(Kind::Video, b"\x90vp09"),
+        refused(Kind::Video, b"\x91vvc1"),
+        refused(Kind::Video, b"\x91xxxx"),
         refused(Kind::Video, &[0x14]),
-        refused(Kind::Video, &[0x1c, 0]),
-        refused(Kind::Audio, b"\x90Opus"),
+        refused(Kind::Video, &[0x1d, 0]),
         refused(Kind::Audio, &[0x2f]),
         refused(Kind::Audio, &[0xb2]),
         refused(Kind::Audio, &[0xf0]),
@@ -139,12 +342,11 @@ fn other_codecs_are_refused_in_words_that_help() {
     assert_eq!(
         words,
         [
-            "HEVC over enhanced RTMP is not supported yet: set the encoder to H.264",
-            "AV1 over enhanced RTMP is not supported yet: set the encoder to H.264",
-            "a second track of video over enhanced RTMP is not supported yet: set the encoder to H.264",
-            "VP6 video is not supported: set the encoder to H.264",
-            "HEVC video is not supported: set the encoder to H.264",
-            "Opus over enhanced RTMP is not supported yet: set the encoder to AAC",
+            "VP9 video is not supported: set the encoder to H.264, HEVC or AV1",
+            "VVC video is not supported: set the encoder to H.264, HEVC or AV1",
+            "this kind of video is not supported: set the encoder to H.264, HEVC or AV1",
+            "VP6 video is not supported: set the encoder to H.264, HEVC or AV1",
+            "the older form of AV1 video is not supported: set the encoder to H.264, HEVC or AV1",
             "MP3 audio is not supported: set the encoder to AAC",
             "Speex audio is not supported: set the encoder to AAC",
             "this kind of audio is not supported: set the encoder to AAC",

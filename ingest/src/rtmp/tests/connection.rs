@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use touchline_media::feed;
 
 use super::super::Settings;
-use super::super::amf0::Value;
-use super::super::chunk::kind;
+use super::super::amf0::{self, Value};
+use super::super::chunk::{Reader, kind};
 use super::super::connection::{Context, run};
+use super::super::handshake::PACKET_LEN;
 use super::script::Script;
-use super::{PEER, fixtures};
+use super::{PEER, Seen, fixtures};
 use crate::metrics::Reason;
 use crate::{Metrics, Publish, Rejection};
 
@@ -246,11 +247,26 @@ async fn a_publish_that_nobody_takes_is_refused() {
 async fn a_codec_that_is_not_supported_ends_the_stream_in_words() {
     let mut peer = Peer::sending(&Script::publishing()).await;
     let mut reader = peer.accepted().await;
-    peer.send(&Script::new().video(0, b"\x90hvc1")).await;
+    peer.send(&Script::new().video(0, b"\x90vp09")).await;
     let said = peer.read_to_end().await;
     assert!(said.contains("NetStream.Publish.Rejected"), "{said}");
-    assert!(said.contains("HEVC over enhanced RTMP is not supported yet: set the encoder to H.264"), "{said}");
+    assert!(said.contains("VP9 video is not supported: set the encoder to H.264, HEVC or AV1"), "{said}");
     assert!(reader.next().await.is_none());
+}
+
+#[test]
+fn connect_is_answered_with_what_enhanced_tags_may_carry() {
+    let sent = Seen::of_whole(&Script::connected().bytes).sent;
+    let (mut reader, mut replies) = (Reader::new(0), &sent[1 + 2 * PACKET_LEN..]);
+    let result =
+        std::iter::from_fn(|| reader.read(&mut replies).unwrap()).find(|reply| reply.kind == kind::COMMAND_AMF0);
+    let values = amf0::decode(&result.unwrap().payload).unwrap();
+    let properties = &values[2];
+    let list = Value::Array(vec!["avc1".into(), "hvc1".into(), "av01".into()]);
+    assert_eq!(properties.property("fourCcList"), Some(&list));
+    let forwarded = ["avc1", "hvc1", "av01"].map(|four_cc| (four_cc.to_owned(), Value::Number(4.0)));
+    assert_eq!(properties.property("videoFourCcInfoMap"), Some(&Value::Object(forwarded.into())));
+    assert_eq!(properties.property("capsEx"), Some(&Value::Number(4.0)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,8 +300,7 @@ async fn one_connection_may_publish_again_after_it_has_unpublished() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_recorded_client_sends_becomes_a_feed() {
-    for name in fixtures::playable() {
-        let expected = &fixtures::expected()[&name];
+    for (name, expected) in fixtures::served() {
         let frames = |track: &serde_json::Value| track["frames"].as_u64().unwrap_or(0);
         let total = frames(&expected["video"]) + frames(&expected["audio"]);
         let mut peer = Peer::with_pipe(1 << 16);

@@ -247,12 +247,18 @@ fn feed_all(bytes: &[u8]) -> Result<u64, String> {
 
 #[test]
 fn mutated_sessions_never_panic_nor_take_more_memory_than_they_may() {
-    let sessions = ["ffmpeg-5.1-aac-only.rtmp", "ffmpeg-5.1-h264-only.rtmp", "gst-rtmpsink-librtmp-type1-first.rtmp"];
+    let sessions = [
+        "ffmpeg-5.1-aac-only.rtmp",
+        "ffmpeg-5.1-h264-only.rtmp",
+        "gst-rtmpsink-librtmp-type1-first.rtmp",
+        "ffmpeg-9-enhanced-hevc-aac.rtmp",
+        "ffmpeg-9-enhanced-av1-opus.rtmp",
+    ];
     let sessions = sessions.map(fixtures::read);
     let mut random = Random(7);
     let (mut ended, mut survived) = (0, 0);
     for round in 0..3_000 {
-        let mut bytes = sessions[round % 3].clone();
+        let mut bytes = sessions[round % sessions.len()].clone();
         for _ in 0..=random.below(4) {
             random.mutate(&mut bytes);
         }

@@ -1,0 +1,135 @@
+//! Access units of video, as a sample wants them, and whether a decoder can start at them.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use touchline_media::{Error, Format, av1, avc, hevc, nal, obu};
+
+use super::Damage;
+use super::header::{Frame, Video};
+
+/// The video of a stream.
+#[derive(Debug)]
+pub(super) struct Pictures {
+    codec: Video,
+    /// Codec and decoder configuration.
+    pub(super) format: Format,
+    /// Bytes of the length in front of each NAL unit.
+    length_size: usize,
+}
+
+impl Pictures {
+    /// Reads the decoder configuration of a codec.
+    pub(super) fn configure(codec: Video, record: &[u8]) -> Result<Self, Error> {
+        let (format, length_size) = match codec {
+            Video::Avc => (Format::Avc(avc::Config::parse(record)?), avc::length_size(record)?),
+            Video::Hevc => (Format::Hevc(hevc::Config::parse(record)?), hevc::length_size(record)?),
+            Video::Av1 => (Format::Av1(av1::Config::parse(record)?), 0),
+        };
+        Ok(Self { codec, format, length_size })
+    }
+
+    /// The data of a sample, and whether it is a sync sample.
+    pub(super) fn read(&self, codec: Video, frame: Frame) -> Result<(Bytes, bool), Damage> {
+        match codec {
+            _ if codec != self.codec => Err(Damage::Unconfigured),
+            // Tags call pictures of H.264 keyframes that a decoder cannot start at, so that only the NAL units count.
+            Video::Avc => access_unit(frame.body, self.length_size, avc_role),
+            // Whether one can start at a CRA picture is for the encoder to say, who knows what follows.
+            Video::Hevc => {
+                access_unit(frame.body, self.length_size, hevc_role).map(|(data, irap)| (data, irap && frame.key))
+            }
+            Video::Av1 => temporal_unit(&frame.body).map(|(data, starts)| (data, starts && frame.key)),
+        }
+    }
+}
+
+/// What a NAL unit is to an access unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Without a whole header.
+    Empty,
+    /// A slice of a picture that a decoder can start at.
+    Start,
+    /// A slice of another picture.
+    Slice,
+    Other,
+}
+
+fn avc_role(unit: &[u8]) -> Role {
+    /// `nal_unit_type` of a slice of a picture that is no IDR picture; 2 to 4 are its data partitions.
+    const FIRST_SLICE: u8 = 1;
+    match nal::unit_type(unit) {
+        None => Role::Empty,
+        Some(nal::IDR_SLICE) => Role::Start,
+        Some(FIRST_SLICE..nal::IDR_SLICE) => Role::Slice,
+        Some(_) => Role::Other,
+    }
+}
+
+fn hevc_role(unit: &[u8]) -> Role {
+    match hevc::unit_type(unit) {
+        None => Role::Empty,
+        Some(kind) if hevc::is_irap(kind) => Role::Start,
+        Some(kind) if hevc::is_slice(kind) => Role::Slice,
+        Some(_) => Role::Other,
+    }
+}
+
+/// The NAL units of an access unit, each behind a length of four bytes, none of them empty; and whether there is a picture
+/// that a decoder can start at.
+fn access_unit(body: Bytes, length_size: usize, role: fn(&[u8]) -> Role) -> Result<(Bytes, bool), Damage> {
+    let (mut pictures, mut start, mut empty, mut len) = (0, false, false, 0);
+    for unit in nal::units(&body, length_size) {
+        let unit = unit.map_err(|_| Damage::Damaged)?;
+        match role(unit) {
+            Role::Empty => {
+                empty = true;
+                continue;
+            }
+            Role::Start => (pictures, start) = (pictures + 1, true),
+            Role::Slice => pictures += 1,
+            Role::Other => {}
+        }
+        len += 4 + unit.len();
+    }
+    if pictures == 0 {
+        return Err(Damage::Empty);
+    }
+    if length_size == 4 && !empty {
+        return Ok((body, start));
+    }
+    let mut data = BytesMut::with_capacity(len);
+    for unit in nal::units(&body, length_size).flatten().filter(|unit| role(unit) != Role::Empty) {
+        data.put_u32(u32::try_from(unit.len()).unwrap_or(u32::MAX));
+        data.put_slice(unit);
+    }
+    Ok((data.freeze(), start))
+}
+
+/// The OBUs of a temporal unit that a sample has; and whether the first frame is one that a decoder can start at.
+fn temporal_unit(body: &Bytes) -> Result<(Bytes, bool), Damage> {
+    let (mut starts, mut leading, mut kept) = (None, 0, 0);
+    for unit in obu::units(body) {
+        let unit = unit.map_err(|_| Damage::Damaged)?;
+        if unit.is_frame() {
+            starts.get_or_insert(unit.is_shown_key_frame());
+        }
+        match (belongs(&unit), kept) {
+            (true, _) => kept += unit.bytes.len(),
+            (false, 0) => leading += unit.bytes.len(),
+            (false, _) => {}
+        }
+    }
+    let starts = starts.ok_or(Damage::Empty)?;
+    if leading + kept == body.len() {
+        // As all encoders have it: a temporal delimiter first, or none.
+        return Ok((body.slice(leading..), starts));
+    }
+    let mut data = BytesMut::with_capacity(kept);
+    obu::units(body).flatten().filter(belongs).for_each(|unit| data.put_slice(unit.bytes));
+    Ok((data.freeze(), starts))
+}
+
+/// AV1-ISOBMFF 2.4: what should not, or must not, be in a sample.
+fn belongs(unit: &obu::Unit<'_>) -> bool {
+    !matches!(unit.kind, obu::TEMPORAL_DELIMITER | obu::REDUNDANT_FRAME_HEADER | obu::TILE_LIST | obu::PADDING)
+}
