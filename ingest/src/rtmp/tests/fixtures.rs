@@ -92,7 +92,9 @@ impl Track {
 /// Of the first track.
 fn is_sequence_header(media: &Media) -> bool {
     match (media.kind, &media.payload[..]) {
-        (Kind::Video, [first @ 0x80.., ..]) | (Kind::Audio, [first @ 0x90..0xa0, ..]) => matches!(first & 0x0f, 0),
+        (Kind::Video, [first @ 0x80..=0xff, ..]) | (Kind::Audio, [first @ 0x90..=0x9f, ..]) => {
+            matches!(first & 0x0f, 0)
+        }
         (_, [_, packet_type, ..]) => *packet_type == 0,
         _ => false,
     }
