@@ -3,5 +3,28 @@
 //! The server links no codec and needs none: a [`plan::Plan`] and access units go to a worker over a socket, access units
 //! come back as [`message::Answer`]s. `touchline-transcode` (in `worker/`) is that worker.
 
+mod choice;
+mod conductor;
+mod cost;
+mod faults;
+mod ladder;
 pub mod message;
+mod metrics;
+mod notice;
+mod overload;
 pub mod plan;
+pub mod probe;
+mod process;
+mod rendition;
+mod replay;
+pub mod rung;
+mod source;
+pub mod workshop;
+
+pub use choice::{Abilities, Passthrough, Settings};
+pub use conductor::Output;
+pub use cost::{Budget, Costs, Millicores};
+pub use ladder::Ladder;
+pub use metrics::Metrics;
+pub use notice::Notice;
+pub use workshop::Workshop;

@@ -35,12 +35,18 @@ pub enum Request {
     End,
 }
 
+impl From<Plan> for Request {
+    fn from(plan: Plan) -> Self {
+        Self::Plan(plan)
+    }
+}
+
 /// What a worker tells the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// It has started, and waits for a plan.
     Ready,
-    /// The decoder configuration of a rung, ahead of its first access unit: avcC, hvcC or AudioSpecificConfig.
+    /// The decoder configuration of a rung, ahead of its first access unit: avcC, hvcC or `AudioSpecificConfig`.
     Config {
         /// The rung.
         stream: u8,

@@ -50,7 +50,7 @@ pub struct Source {
     pub codec: Codec,
     /// Ticks per second.
     pub timescale: u32,
-    /// The decoder configuration record: avcC, hvcC, av1C, AudioSpecificConfig.
+    /// The decoder configuration record: avcC, hvcC, av1C, `AudioSpecificConfig`.
     pub record: Vec<u8>,
 }
 
@@ -118,13 +118,13 @@ pub enum Encoder {
     /// VA-API.
     #[serde(rename = "vah264enc")]
     Va,
-    /// Video4Linux memory-to-memory, as on small boards.
+    /// `Video4Linux` memory-to-memory, as on small boards.
     #[serde(rename = "v4l2h264enc")]
     V4l2,
     /// x264, in software.
     #[serde(rename = "x264enc")]
     X264,
-    /// OpenH264, in software.
+    /// `OpenH264`, in software.
     #[serde(rename = "openh264enc")]
     OpenH264,
     /// x265, in software: HEVC.

@@ -1,0 +1,257 @@
+//! Which ladder a channel gets.
+
+use std::time::Duration;
+
+use touchline_media::MediaTime;
+
+use crate::Notice;
+use crate::cost::{Budget, Costs, Millicores, Reservation, affordable};
+use crate::plan::{Audio, AudioRung, Codec, Encoder, Keys, Plan, Video, VideoRung};
+use crate::rendition::{Made, Rendition};
+use crate::rung::{self, Bitrate, Ladder, MAX_AUDIO_RUNGS, MAX_RUNGS, Profile, Rung};
+use crate::source::Source;
+
+/// The number of the rendition that takes the place of the source; the others count from 0.
+const TOP_STREAM: u8 = 15;
+/// The renditions of sound are numbered from here.
+const FIRST_AUDIO_STREAM: u8 = 16;
+/// In pixels.
+const THUMBNAIL_HEIGHT: u32 = 180;
+/// What is decoded where nothing was measured: more than any codec takes.
+const UNMEASURED: Costs = Costs { encode_ns_per_pixel: 15.0, scale_ns_per_pixel: 6.0, decode_ns_per_pixel: 6.0 };
+
+/// What an operator has set for a channel's ladder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Its rungs.
+    pub profile: Profile,
+    /// Whether the source is passed through as the top rendition.
+    pub passthrough: Passthrough,
+    /// The only encoder to use; `None`: the best that works.
+    pub encoder: Option<Encoder>,
+    /// How far apart IDRs are where the source does not say, and what a source is advised to keep to.
+    pub keyframe_interval: Duration,
+    /// How far apart the keyframes of a source may be that is passed through.
+    pub keyframe_limit: Duration,
+}
+
+/// Whether a source is passed through as the top rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passthrough {
+    /// Unless its keyframes are too far apart.
+    Auto,
+    /// Whatever its keyframes are.
+    Always,
+    /// Never: it is encoded anew.
+    Never,
+}
+
+/// What this machine can do.
+#[derive(Debug, Clone)]
+pub struct Abilities {
+    /// The encoders that work and what they cost, the most wanted first.
+    pub encoders: Vec<(Encoder, Costs)>,
+    /// What the machine can carry.
+    pub budget: Budget,
+}
+
+impl Abilities {
+    /// What an encoder costs.
+    fn costs(&self, encoder: Encoder) -> Costs {
+        self.encoders.iter().find(|(known, _)| *known == encoder).map_or(UNMEASURED, |(_, costs)| *costs)
+    }
+
+    /// The encoders to be tried for a ladder, the most wanted first.
+    pub(crate) fn choices(&self, settings: &Settings, hevc: bool) -> Vec<Encoder> {
+        if let Some(only) = settings.encoder {
+            return vec![only];
+        }
+        let codec = if hevc { Codec::H265 } else { Codec::H264 };
+        self.encoders.iter().map(|(encoder, _)| *encoder).filter(|encoder| encoder.codec() == codec).collect()
+    }
+}
+
+/// A channel's ladder.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    /// Pictures, highest first, then sound.
+    pub(crate) renditions: Vec<Rendition>,
+    /// Whether the pictures of the source are no rendition themselves.
+    pub(crate) replaces_source: bool,
+    /// What makes it, the most wanted first; those that failed are gone.
+    encoders: Vec<Encoder>,
+    /// What it takes of the machine, while it lasts.
+    reservation: Option<Reservation>,
+}
+
+impl Choice {
+    /// The ladder for a source, and what to tell of it.
+    pub(crate) fn make(settings: &Settings, abilities: &Abilities, source: &Source) -> (Self, Vec<Notice>) {
+        let none = Self { renditions: Vec::new(), replaces_source: false, encoders: Vec::new(), reservation: None };
+        let pictures = source.pictures();
+        let Some(ladder) = settings.profile.ladder(&pictures) else { return (none, Vec::new()) };
+        let encoders = abilities.choices(settings, ladder.hevc);
+        let Some(&encoder) = encoders.first() else { return (none, Vec::new()) };
+        let costs = abilities.costs(encoder);
+        let top = (settings.passthrough == Passthrough::Never).then(|| ladder.top(&pictures));
+        let below = ladder.below(&pictures).into_iter().take(MAX_RUNGS - 1);
+        let wanted: Vec<Rung> = top.into_iter().chain(below).collect();
+
+        let (cost, left) = (costs.of(&pictures, &wanted), abilities.budget.left());
+        let mut notices = Vec::new();
+        let mut rungs = wanted.clone();
+        if cost > left && settings.profile == Profile::Auto {
+            rungs = affordable(&costs, &pictures, &wanted, left);
+            let gone = wanted.len() - rungs.len();
+            notices.push(Notice::LeftOut { rungs: wanted.get(..gone).unwrap_or_default().to_vec(), cost, left });
+        } else if cost > left {
+            notices.push(Notice::Daring { cost, left });
+        }
+        // Where the top does not fit, the source as it is is better than none.
+        let replaces_source = top.is_some_and(|top| rungs.first() == Some(&top));
+        let cost = costs.of(&pictures, &rungs);
+        let used = (!rungs.is_empty()).then_some(encoder);
+        notices.push(Notice::Chosen { rungs: rungs.clone(), encoder: used, cost, passthrough: !replaces_source });
+        let reservation = (!rungs.is_empty()).then(|| abilities.budget.insist(cost));
+        let renditions = renditions(source, &ladder, &rungs, replaces_source, encoder.codec());
+        (Self { renditions, replaces_source, encoders, reservation }, notices)
+    }
+
+    /// Makes a rendition of the source's size in place of the source, as the top one, if the machine can carry it.
+    pub(crate) fn replace_source(&mut self, settings: &Settings, abilities: &Abilities, source: &Source) -> bool {
+        let pictures = source.pictures();
+        let (Some(ladder), Some(&encoder)) = (settings.profile.ladder(&pictures), self.encoders.first()) else {
+            return false;
+        };
+        let top = ladder.top(&pictures);
+        let rungs = self.at_work().filter_map(|rendition| match rendition.made {
+            Made::Video { rung, .. } => Some(rung),
+            Made::Audio { .. } => None,
+        });
+        let rungs: Vec<Rung> = std::iter::once(top).chain(rungs).collect();
+        let cost = abilities.costs(encoder).of(&pictures, &rungs);
+        let before = self.reservation.take();
+        let fits = before.as_ref().map_or(Millicores(0), Reservation::cost).0 + abilities.budget.left().0 >= cost.0;
+        if !fits && settings.profile == Profile::Auto {
+            self.reservation = before;
+            return false;
+        }
+        drop(before);
+        self.reservation = Some(abilities.budget.insist(cost));
+        self.renditions.insert(0, Rendition::new(TOP_STREAM, made(top, &pictures, encoder.codec())));
+        self.replaces_source = true;
+        true
+    }
+
+    /// The renditions that are made.
+    pub(crate) fn at_work(&self) -> impl Iterator<Item = &Rendition> {
+        self.renditions.iter().filter(|rendition| !rendition.given_up)
+    }
+
+    /// The rendition with this number.
+    pub(crate) fn find(&mut self, stream: u8) -> Option<&mut Rendition> {
+        self.renditions.iter_mut().find(|rendition| rendition.stream == stream)
+    }
+
+    /// What makes the pictures.
+    pub(crate) fn encoder(&self) -> Option<Encoder> {
+        self.encoders.first().copied()
+    }
+
+    /// A new publisher, a new chance.
+    pub(crate) fn renew(&mut self) {
+        for rendition in &mut self.renditions {
+            // What players have not been told of stays out: the renditions of a channel are fixed.
+            rendition.given_up &= rendition.format().is_none();
+        }
+    }
+
+    /// What a worker has to do, from where the renditions are; `None` where there is nothing.
+    pub(crate) fn plan(&self, source: &Source, settings: &Settings) -> Option<Plan> {
+        let encoder = *self.encoders.first()?;
+        let pictures = source.pictures();
+        let keys = if self.replaces_source {
+            let every = MediaTime::from_duration(settings.keyframe_interval, source.video.timescale).ticks();
+            Keys::Every(u32::try_from(every).unwrap_or(u32::MAX))
+        } else {
+            Keys::Source
+        };
+        let (mut video, mut audio) = (Vec::new(), Vec::new());
+        for Rendition { stream, made, newest, .. } in self.at_work() {
+            let (stream, after) = (*stream, *newest);
+            match *made {
+                Made::Video { rung, width, .. } => {
+                    let (height, bitrate) = (rung.height, rung.bitrate.0);
+                    video.push(VideoRung { stream, encoder, width, height, bitrate, after });
+                }
+                Made::Audio { bitrate } => audio.push(AudioRung { stream, bitrate: bitrate.0, after }),
+            }
+        }
+        let audio = source.audio.as_ref().filter(|_| !audio.is_empty()).and_then(|track| {
+            Some(Audio { source: Source::planned(track)?, channels: Source::channels(track), rungs: audio })
+        });
+        let video = Video {
+            source: Source::planned(&source.video)?,
+            width: pictures.width,
+            height: pictures.height,
+            frame_ticks: source.video.frame_ticks,
+            keys,
+            rungs: video,
+            thumbnail: Some(THUMBNAIL_HEIGHT),
+        };
+        (!video.rungs.is_empty()).then_some(Plan { video: Some(video), audio })
+    }
+
+    /// Another encoder, or where there is none a smaller ladder. Returns what to tell of it.
+    pub(crate) fn demote(&mut self) -> Notice {
+        if let [from, to, ..] = *self.encoders {
+            self.encoders.remove(0);
+            return Notice::OtherEncoder { from, to };
+        }
+        let top = self.renditions.iter_mut().find(|rendition| !rendition.given_up);
+        let Some(top) = top else { return Notice::GivenUp { rung: "the ladder".into() } };
+        let rung = top.name();
+        top.given_up = true;
+        if std::mem::take(&mut self.replaces_source) {
+            // The source takes its place again.
+            self.renditions.remove(0);
+        }
+        if self.at_work().all(|rendition| !rendition.is_video()) {
+            self.renditions.iter_mut().for_each(|rendition| rendition.given_up = true);
+            self.reservation = None;
+        }
+        Notice::GivenUp { rung }
+    }
+
+    /// Gives up the renditions that have not come in time to be known. Returns their names.
+    pub(crate) fn give_up_unknown(&mut self) -> Vec<String> {
+        let unknown =
+            self.renditions.iter_mut().filter(|rendition| !rendition.given_up && rendition.format().is_none());
+        unknown
+            .map(|rendition| {
+                rendition.given_up = true;
+                rendition.name()
+            })
+            .collect()
+    }
+}
+
+fn renditions(source: &Source, ladder: &Ladder, rungs: &[Rung], replaced: bool, codec: Codec) -> Vec<Rendition> {
+    let pictures = source.pictures();
+    // The top that replaces the source may come and go: the numbers of the others do not depend on it.
+    let streams = replaced.then_some(TOP_STREAM).into_iter().chain(0..);
+    let video = streams.zip(rungs).map(|(stream, &rung)| Rendition::new(stream, made(rung, &pictures, codec)));
+    // The first is the source's own, and sound for rungs that are not there is no use.
+    let audio: &[Bitrate] = match &source.audio {
+        Some(_) if !rungs.is_empty() => {
+            ladder.audio.get(1..MAX_AUDIO_RUNGS.min(ladder.audio.len())).unwrap_or_default()
+        }
+        _ => &[],
+    };
+    let audio = (FIRST_AUDIO_STREAM..).zip(audio);
+    video.chain(audio.map(|(stream, &bitrate)| Rendition::new(stream, Made::Audio { bitrate }))).collect()
+}
+
+fn made(rung: Rung, pictures: &rung::Source, codec: Codec) -> Made {
+    Made::Video { rung, width: pictures.width_at(rung.height), codec }
+}

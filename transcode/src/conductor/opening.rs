@@ -1,0 +1,44 @@
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use touchline_media::Sample;
+
+use crate::rendition::Rendition;
+
+/// How long the first renditions of a channel are waited for: players keep the multivariant playlist that they join with.
+const AT_FIRST: Duration = Duration::from_secs(6);
+/// The same where they have been there before.
+const LATER: Duration = Duration::from_millis(1_500);
+/// The most samples that wait...
+const MAX_HELD: usize = 4_096;
+/// ...and the most bytes of them. Beyond, the oldest is let go.
+const MAX_HELD_BYTES: usize = 32 * 1_024 * 1_024;
+
+/// What waits until all renditions of a stretch are known.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) until: Instant,
+    pub(super) held: VecDeque<Sample>,
+    bytes: usize,
+}
+
+impl Opening {
+    pub(super) fn new(until: Instant) -> Self {
+        Self { until, held: VecDeque::new(), bytes: 0 }
+    }
+
+    pub(super) fn hold(&mut self, sample: Sample) {
+        self.bytes += sample.data.len();
+        self.held.push_back(sample);
+        while self.held.len() > MAX_HELD || self.bytes > MAX_HELD_BYTES {
+            let Some(oldest) = self.held.pop_front() else { return };
+            self.bytes -= oldest.data.len();
+        }
+    }
+}
+
+/// How long to wait for these.
+pub(super) fn patience(renditions: &[Rendition]) -> Duration {
+    let mut expected = renditions.iter().filter(|rendition| !rendition.given_up);
+    if expected.all(|rendition| rendition.format().is_some()) { LATER } else { AT_FIRST }
+}

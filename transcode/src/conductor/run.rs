@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use touchline_media::{Kind, MediaTime, Sample, Track, TrackId};
+
+use super::watch::Watch;
+use crate::choice::{Choice, Settings};
+use crate::message::{Fault, Input, InputKind, Output, Report};
+use crate::overload::{Change, Overload};
+use crate::rendition::{Fit, Rendition};
+use crate::replay::Replay;
+use crate::source::Source;
+
+/// How many access units may be on their way through a worker.
+const MAX_ON_THE_WAY: usize = 1_024;
+
+/// A stretch with a ladder.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) source: Source,
+    /// Samples of the source that were lost before.
+    pub(super) skipped: u64,
+    /// Whether the pictures of the source are no rendition.
+    replaces_source: bool,
+    pub(super) has_worker: bool,
+    pub(super) watch: Watch,
+    pub(super) overload: Overload,
+    /// What the worker has said about its end.
+    pub(super) fault: Option<Fault>,
+    /// When the worker died whose place has not been taken with success.
+    pub(super) died_at: Option<Instant>,
+    /// When the newest access unit of a rung came.
+    encoded_at: Instant,
+    /// The ladder has changed: another stretch begins with the next keyframe.
+    pub(super) restart_at_key: bool,
+    replay: Replay,
+    /// When access units came whose renditions are on their way, by track and PTS.
+    received: BTreeMap<(TrackId, i64), Instant>,
+    /// The PTS of the newest keyframe, until that has been complained of.
+    last_key: Option<MediaTime>,
+    /// The latest PTS of the source's pictures and sound that channels have got.
+    shown_to: [Option<i64>; 2],
+}
+
+impl Run {
+    pub(super) fn new(source: Source, choice: &Choice, skipped: u64, now: Instant) -> Self {
+        let streams = choice.at_work().filter(|rendition| rendition.is_video()).map(|rendition| rendition.stream);
+        Self {
+            source,
+            skipped,
+            replaces_source: choice.replaces_source,
+            has_worker: false,
+            watch: Watch::new(now),
+            overload: Overload::new(streams.collect(), now),
+            fault: None,
+            died_at: None,
+            encoded_at: now,
+            restart_at_key: false,
+            replay: Replay::default(),
+            received: BTreeMap::new(),
+            last_key: None,
+            shown_to: [None; 2],
+        }
+    }
+
+    /// Goes on where a stretch of the same source has ended: what its renditions have to be decoded from is kept.
+    pub(super) fn resume_from(&mut self, before: Self) {
+        (self.replay, self.received, self.shown_to) = (before.replay, before.received, before.shown_to);
+    }
+
+    /// Up to which PTS a rendition has been seen already as part of the source.
+    pub(super) fn seen_to(&self, rendition: &Rendition) -> Option<i64> {
+        let [video, audio] = self.shown_to;
+        if rendition.is_video() { video } else { audio }
+    }
+
+    /// The track that a rendition is made of.
+    fn origin(&self, rendition: &Rendition) -> Option<&Track> {
+        if rendition.is_video() { Some(&self.source.video) } else { self.source.audio.as_ref() }
+    }
+
+    /// Whether a track of the source is a rendition itself.
+    pub(super) fn is_shown(&self, track: TrackId) -> bool {
+        !(self.replaces_source && track == self.source.video.id)
+    }
+
+    /// The tracks of the stretch: pictures first, highest first, then sound.
+    pub(super) fn tracks(&self, renditions: &[Rendition]) -> Arc<[Track]> {
+        let made = renditions.iter().filter_map(|rendition| rendition.track(self.origin(rendition)?));
+        let own = self.source.tracks.iter().filter(|track| self.is_shown(track.id)).cloned();
+        let mut tracks: Vec<Track> = own.chain(made).collect();
+        tracks.sort_by_key(|track| track.format.kind() == Kind::Audio);
+        tracks.into()
+    }
+
+    /// Whether the decoder configurations of all renditions are known.
+    pub(super) fn knows_all(&self, choice: &Choice) -> bool {
+        choice.at_work().all(|rendition| rendition.fits(Fit::of(rendition, choice.encoder(), &self.source)))
+    }
+
+    /// Takes note of a sample of the source. Returns what the worker has to be told.
+    pub(super) fn take(&mut self, sample: &Sample, now: Instant) -> Option<Input> {
+        let kind = self.kind(sample.track)?;
+        let pts = sample.pts.ticks();
+        let [video, audio] = &mut self.shown_to;
+        let newest = if kind == Kind::Video { video } else { audio };
+        *newest = (*newest).max(Some(pts));
+        self.replay.push(kind, sample);
+        self.received.insert((sample.track, pts), sample.received.min(now));
+        if self.received.len() > MAX_ON_THE_WAY {
+            self.received.pop_first();
+        }
+        self.has_worker.then(|| input(kind, sample, false))
+    }
+
+    /// What a worker has to decode to go on from where the rungs are.
+    pub(super) fn replayed(&self) -> impl Iterator<Item = Input> {
+        self.replay.samples().map(|(kind, sample)| input(*kind, sample, true))
+    }
+
+    /// All rungs have come as far as they have.
+    pub(super) fn passed<'a>(&mut self, renditions: impl Iterator<Item = &'a Rendition>) {
+        let newest = renditions.filter(|rendition| rendition.is_video()).map(|rendition| rendition.newest);
+        if let Some(Some(pts)) = newest.min() {
+            self.replay.passed(pts);
+        }
+    }
+
+    /// Another access unit of a rung has come. If it is the first since a worker has died: how long there was none.
+    pub(super) fn recovered(&mut self, now: Instant) -> Option<Duration> {
+        let before = std::mem::replace(&mut self.encoded_at, now);
+        self.died_at.take().map(|_| now.saturating_duration_since(before))
+    }
+
+    /// When something is to be looked after.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.has_worker.then(|| self.watch.deadline())
+    }
+
+    /// The access unit of a rung as a sample, and how long after the one that it is made of it comes.
+    pub(super) fn sample(&self, rendition: &Rendition, output: Output, now: Instant) -> Option<(Sample, Duration)> {
+        let origin = self.origin(rendition)?;
+        let received = self.received.get(&(origin.id, output.pts)).copied().unwrap_or(now);
+        let pts = MediaTime::new(output.pts, origin.timescale);
+        let track = rendition.track_id();
+        let sample = Sample { track, dts: pts, pts, sync: output.sync, data: output.data, received };
+        Some((sample, now.saturating_duration_since(received)))
+    }
+
+    /// How long the source has gone without a keyframe, once that is too long for it to be a rendition.
+    pub(super) fn keyframe_overdue(&mut self, sample: &Sample, settings: &Settings) -> Option<Duration> {
+        if sample.track != self.source.video.id || self.replaces_source {
+            return None;
+        }
+        if sample.sync {
+            self.last_key = Some(sample.pts);
+            return None;
+        }
+        let since = (sample.pts - self.last_key?).to_duration();
+        (since > settings.keyframe_limit).then(|| {
+            self.last_key = None;
+            since
+        })
+    }
+
+    /// Judges a report of the worker.
+    pub(super) fn observe(&mut self, report: &Report, now: Instant) -> Option<Change> {
+        self.watch.report(report, now);
+        self.overload.observe(report, now)
+    }
+
+    fn kind(&self, track: TrackId) -> Option<Kind> {
+        let audio = self.source.audio.as_ref().is_some_and(|audio| audio.id == track);
+        match track {
+            _ if track == self.source.video.id => Some(Kind::Video),
+            _ if audio => Some(Kind::Audio),
+            _ => None,
+        }
+    }
+}
+
+fn input(kind: Kind, sample: &Sample, replay: bool) -> Input {
+    let kind = match kind {
+        Kind::Video => InputKind::Video,
+        Kind::Audio => InputKind::Audio,
+    };
+    let (pts, dts) = (sample.pts.ticks(), sample.dts.ticks());
+    Input { kind, sync: sample.sync, replay, pts, dts, data: sample.data.clone() }
+}
