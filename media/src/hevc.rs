@@ -33,6 +33,12 @@ pub fn is_irap(unit_type: u8) -> bool {
     (16..=23).contains(&unit_type)
 }
 
+/// Whether a NAL unit of this type is a slice of a picture that is left out where decoding starts at the IRAP picture before
+/// it: RASL (H.265 3.112). Closed groups of pictures have none.
+pub fn is_rasl(unit_type: u8) -> bool {
+    matches!(unit_type, 8 | 9)
+}
+
 /// Decoder configuration of an HEVC track whose samples carry four-byte lengths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -68,6 +74,14 @@ impl Config {
         }
         let (width, height) = Sps::parse(sets.sps()?)?;
         Ok(Self { record: normal.into(), width, height, declared_rate: head.average_rate })
+    }
+
+    /// Whether the record holds this NAL unit, which then need not be, and under `hvc1` must not be, in a sample
+    /// (8.3.3.1.3).
+    pub fn holds(&self, nal: &[u8]) -> bool {
+        let arrays = Head::read(&self.record).map_or(0, |head| head.arrays);
+        let mut units = Arrays::new(&self.record, arrays).flatten().flat_map(|array| nal::units(array.units, 2));
+        units.any(|unit| unit.is_ok_and(|unit| unit == nal))
     }
 
     /// The RFC 6381 string, for example `hvc1.1.6.L93.B0`: profile space and profile, compatibility flags in reverse, tier
@@ -167,7 +181,8 @@ struct Array<'a> {
     unit_type: u8,
     /// Where in the record its first byte is.
     at: usize,
-    first: Option<&'a [u8]>,
+    /// Each behind its length in two bytes.
+    units: &'a [u8],
 }
 
 /// Walks over the arrays of a record.
@@ -184,16 +199,15 @@ impl<'a> Arrays<'a> {
 
     fn read(&mut self) -> Option<Array<'a>> {
         let at = self.record.len() - self.rest.len();
-        let ([kind, high, low], mut rest) = self.rest.split_first_chunk()?;
-        let mut first = None;
+        let ([kind, high, low], units) = self.rest.split_first_chunk()?;
+        let mut rest = units;
         for _ in 0..u16::from_be_bytes([*high, *low]) {
             let (len, after) = rest.split_first_chunk()?;
-            let (nal, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
-            first = first.or(Some(nal));
-            rest = after;
+            rest = after.get(usize::from(u16::from_be_bytes(*len))..)?;
         }
         self.rest = rest;
-        Some(Array { unit_type: kind & 0x3f, at, first })
+        let units = units.get(..units.len() - rest.len())?;
+        Some(Array { unit_type: kind & 0x3f, at, units })
     }
 }
 
@@ -226,7 +240,7 @@ impl<'a> ParameterSets<'a> {
             PPS => &mut self.picture,
             _ => return,
         };
-        *place = place.or(array.first);
+        *place = place.or(nal::units(array.units, 2).next().and_then(Result::ok));
     }
 
     /// The first sequence parameter set of a record that has all that a decoder needs.

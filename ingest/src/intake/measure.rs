@@ -38,6 +38,8 @@ impl Measure {
         self.since.get_or_insert(unit.received);
         self.now = Some(unit.received);
         let time = MediaTime::new(unit.dts, source.clock.timescale);
+        // Pictures that are shown before a keyframe may be sent after it.
+        let shown = MediaTime::new(unit.dts.saturating_add(unit.offset), source.clock.timescale);
         let counts = self.tracks.entry(unit.track).or_insert_with(|| Counts {
             kind: kind_of(&source.format),
             video: source.format.kind() == Kind::Video,
@@ -47,7 +49,7 @@ impl Measure {
             first_sync: None,
             keyframe_interval: None,
         });
-        counts.count(unit, time);
+        counts.count(unit, time, shown);
     }
 
     /// The figures, once.
@@ -69,13 +71,13 @@ impl Measure {
 }
 
 impl Counts {
-    fn count(&mut self, unit: &Unit, time: MediaTime) {
+    fn count(&mut self, unit: &Unit, time: MediaTime, shown: MediaTime) {
         self.last = self.last.max(time);
         self.bytes += unit.data.len() as u64;
         match (self.video && unit.sync, self.first_sync) {
-            (true, None) => self.first_sync = Some(time),
+            (true, None) => self.first_sync = Some(shown),
             (true, Some(first)) => {
-                self.keyframe_interval.get_or_insert(time - first);
+                self.keyframe_interval.get_or_insert(shown - first);
             }
             (false, _) => {}
         }

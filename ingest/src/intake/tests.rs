@@ -237,3 +237,44 @@ async fn an_operator_reads_what_a_publisher_sends() {
         ]
     );
 }
+
+/// x265 at 160x90, which declares 25 frames/s on average.
+const HEVC: &[u8] = b"\x01\x01\x60\0\0\0\x90\0\0\0\0\0\x1e\xf0\0\xfc\xfd\xf8\xf8\x19\0\x0f\x03\
+    \xa0\0\x01\0\x18\x40\x01\x0c\x01\xff\xff\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\x95\x90\x09\
+    \xa1\0\x01\0\x2a\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\xa0\x14\x20\x61\xf2\x65\x95\x91\x29\x30\
+    \xbc\x05\xa0\x20\0\0\x03\0\x20\0\0\x03\x03\xc1\
+    \xa2\0\x01\0\x06\x44\x01\xc0\x73\xc1\x89";
+/// libaom at 160x90, with a declared rate of 25 frames/s put in.
+const AV1: &[u8] = b"\x81\0\x0c\0\x0a\x13\x04\0\0\0\x04\0\0\0\x67\0\0\0\x76\x9f\xb2\x6d\x7c\x80\x20";
+
+#[tokio::test]
+async fn hevc_and_av1_are_described_and_the_rates_that_they_declare_are_believed() {
+    let hevc = Format::Hevc(touchline_media::hevc::Config::parse(HEVC).unwrap());
+    let av1 = Format::Av1(touchline_media::av1::Config::parse(AV1).unwrap());
+    for (format, expected) in [
+        (hevc, "receives HEVC Main 1.0 160x90 at 25.000 frames/s"),
+        (av1, "receives AV1 Main 2.0 160x90 at 25.000 frames/s"),
+    ] {
+        let mut bench = Bench::new();
+        bench.intake.expect(true, false);
+        bench.intake.configure(VIDEO, Clock::RTMP, format, None);
+        // Too few to measure a rate, enough to confirm one.
+        bench.units(VIDEO, 0, [0, 40, 80, 120, 160]);
+        let notices: Vec<String> = bench.intake.notices().map(|notice| notice.to_string()).collect();
+        assert_eq!(notices, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn the_keyframe_interval_is_that_of_the_pictures_as_they_are_shown() {
+    let mut bench = Bench::new();
+    bench.video(Some(25.0));
+    // A keyframe is sent two frames early, ahead of pictures that are shown before it.
+    for n in 0..60 {
+        let (sync, offset) = if n == 0 { (true, 80) } else { (n % 25 == 23, if n % 25 == 23 { 160 } else { 40 }) };
+        let (received, data) = (bench.epoch, Bytes::from_static(b"x"));
+        bench.intake.push(Unit { track: VIDEO, dts: n * 40, offset, sync, data, received });
+    }
+    let notices: Vec<String> = bench.intake.notices().map(|notice| notice.to_string()).collect();
+    assert!(notices.contains(&"video 0 kb/s, a keyframe every 1.000 s".to_owned()), "{notices:?}");
+}

@@ -102,12 +102,17 @@ impl Demuxer {
         Ok(tag.unwrap_or_else(Tag::Dropped))
     }
 
+    /// Whether pictures have come that a player which starts at the keyframe before them cannot show.
+    pub fn has_open_groups(&self) -> bool {
+        self.video.as_ref().is_some_and(|pictures| pictures.open_groups)
+    }
+
     fn video(&mut self, packet: Packet<Video>, media: &Media) -> Result<Tag, Damage> {
         match packet {
             Packet::Configuration(codec, record) => Ok(self.configure_video(codec, &record)?),
             Packet::Frame(codec, frame) => {
                 let offset = frame.offset;
-                let (data, sync) = self.video.as_ref().ok_or(Damage::Unconfigured)?.read(codec, frame)?;
+                let (data, sync) = self.video.as_mut().ok_or(Damage::Unconfigured)?.read(codec, frame)?;
                 Ok(Tag::Unit(unit(VIDEO, media, offset, sync, data)))
             }
             Packet::Nothing => Ok(Tag::Nothing),

@@ -60,6 +60,12 @@ impl Publication {
                 }
             }
         }
+        if self.demuxer.has_open_groups() && self.told.insert("open_groups") {
+            warn!(
+                "groups of pictures are open: who starts at a keyframe or changes renditions there misses the pictures that \
+                 are shown before it; set the encoder to closed ones (x265: open-gop=0)"
+            );
+        }
         for notice in self.intake.notices() {
             info!("{notice}");
         }

@@ -158,11 +158,21 @@ fn a_sequence_parameter_set_that_ends_anywhere_is_an_error() {
 }
 
 #[test]
+fn the_record_knows_its_parameter_sets() {
+    let config = Config::parse(RECORD).unwrap();
+    let sps = &RECORD[SPS_AT..SPS_AT + 42];
+    let pps = &RECORD[RECORD.len() - 6..];
+    assert!(config.holds(sps) && config.holds(pps));
+    assert!(!config.holds(&sps[..41]) && !config.holds(&[]) && !config.holds(&[0x28, 1]));
+}
+
+#[test]
 fn unit_types_tell_slices_and_where_a_decoder_can_start() {
     let types = [&[0x28, 1][..], &[0x2a, 1], &[0x02, 1], &[0x42, 1], &[0x28], &[]].map(unit_type);
     assert_eq!(types, [Some(20), Some(21), Some(1), Some(SPS), None, None]);
     assert_eq!([15, 16, 21, 23, 24].map(is_irap), [false, true, true, true, false]);
     assert_eq!([0, 31, VPS, 39].map(is_slice), [true, true, false, false]);
+    assert_eq!([7, 8, 9, 10].map(is_rasl), [false, true, true, false]);
 }
 
 proptest! {
@@ -180,6 +190,7 @@ proptest! {
         for record in [&record[..], &record[..end]] {
             if let Ok(config) = Config::parse(record) {
                 prop_assert!(config.width <= picture::MAX_SIDE && config.height <= picture::MAX_SIDE);
+                prop_assert!(!config.holds(&[0x28, 1, 2]));
                 prop_assert!(config.codec().starts_with("hvc1.") && !config.profile_and_level().is_empty());
             }
         }

@@ -200,6 +200,30 @@ fn short_nal_lengths_of_hevc_become_four_bytes_and_empty_nal_units_go() {
 }
 
 #[test]
+fn parameter_sets_that_the_configuration_has_are_not_for_samples() {
+    let (pps, other) = (b"\0\0\0\x06\x44\x01\xc0\x73\xc1\x89", b"\0\0\0\x06\x44\x01\xc0\x73\xc1\x8a");
+    let idr = b"\0\0\0\x03\x28\x01\x88";
+    let frame = unit(video(&mut hevc(), &[&b"\x93hvc1"[..], pps, other, idr].concat()));
+    assert_eq!(frame.data, [&other[..], idr].concat());
+    assert_eq!(damage(video(&mut hevc(), &[&b"\x93hvc1"[..], pps].concat())), Damage::Empty);
+}
+
+#[test]
+fn pictures_that_need_what_is_before_the_keyframe_show_open_groups() {
+    let mut demuxer = hevc();
+    // CRA, and then RADL and RASL pictures that are shown before it.
+    for (tag, open) in [
+        (b"\x93hvc1\0\0\0\x03\x2a\x01\x88", false),
+        (b"\xa3hvc1\0\0\0\x03\x0c\x01\x88", false),
+        (b"\xa3hvc1\0\0\0\x03\x10\x01\x88", true),
+        (b"\xa3hvc1\0\0\0\x03\x02\x01\x88", true),
+    ] {
+        unit(video(&mut demuxer, tag));
+        assert_eq!(demuxer.has_open_groups(), open, "{tag:?}");
+    }
+}
+
+#[test]
 fn temporal_units_lose_what_a_sample_does_not_have() {
     for (sent, kept) in [
         (&b"\x12\0\x32\x02\x10\x55"[..], &b"\x32\x02\x10\x55"[..]),
