@@ -1,0 +1,286 @@
+//! Sound: decoded once, then encoded for each rung, each access unit at the time of the source's whose samples it holds.
+//!
+//! No time goes through GStreamer here. An encoder is fed blocks of 1024 samples, each of which has a PTS, and puts out one
+//! access unit for each, one block later than it was fed: counting is exact where times would be rounded.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::AppSinkCallbacks;
+use touchline_transcode::message::{Answer, Fault, Input, Output, Report};
+use touchline_transcode::plan::{self, Codec};
+
+use crate::chain::{self, Chain, bad_plan};
+use crate::clock::Clock;
+use crate::intake::Intake;
+use crate::link::Answers;
+use crate::meter::{Count, Meter};
+use crate::rung::codec_data;
+
+/// Samples in an access unit of AAC-LC, of each channel (ISO/IEC 14496-3).
+const BLOCK: usize = 1_024;
+/// Bytes of a sample as it goes from the decoder to the encoders: a 32-bit float.
+const SAMPLE: usize = 4;
+/// Channels that are kept; more are mixed down.
+const MAX_CHANNELS: u8 = 2;
+
+/// The way in for access units of sound.
+pub(crate) struct Audio {
+    intake: Intake,
+    audio_in: Arc<Count>,
+    meters: Vec<Arc<Meter>>,
+    /// Keeps the decoder at work.
+    _chain: Chain,
+}
+
+impl Audio {
+    /// Starts the decoder and all rungs. `ended` gets one message from each rung after its last access unit.
+    pub(crate) fn start(plan: &plan::Audio, answers: &Answers, ended: &Sender<()>) -> Result<Self, Fault> {
+        if plan.source.codec != Codec::Aac {
+            return Err(bad_plan("only AAC is a codec of sound"));
+        }
+        let clock = Clock::of(&plan.source)?;
+        let rungs: Vec<Rung> =
+            plan.rungs.iter().map(|rung| Rung::start(rung, answers, ended.clone())).collect::<Result<_, _>>()?;
+        let meters = rungs.iter().map(|rung| rung.meter.clone()).collect();
+        let channels = plan.channels.clamp(1, MAX_CHANNELS);
+        let blocks = Blocks {
+            clock,
+            timescale: plan.source.timescale,
+            channels: channels.into(),
+            rate: None,
+            rest: Vec::new(),
+            pts: None,
+            rungs,
+        };
+
+        let caps = gst::Caps::builder("audio/mpeg").field("mpegversion", 4).field("stream-format", "raw");
+        let caps = caps.field("codec_data", gst::Buffer::from_slice(plan.source.record.clone())).build();
+        let decoder = chain::make("avdec_aac")?;
+        chain::set(&decoder, "max-errors", "-1");
+        let samples = gst::Caps::builder("audio/x-raw").field("format", "F32LE").field("layout", "interleaved");
+        let samples = chain::caps_filter(&samples.field("channels", i32::from(channels)).build())?;
+        let elements = [decoder, chain::make("audioconvert")?, samples];
+        let chain = Chain::start(Some(&caps), &elements, blocks.callbacks(answers.clone()), answers)?;
+        let intake = Intake::new(chain.source.clone(), clock);
+        Ok(Self { intake, audio_in: Arc::default(), meters, _chain: chain })
+    }
+
+    /// Takes an access unit to be decoded.
+    pub(crate) fn decode(&mut self, input: &Input) {
+        if let Some(buffer) = self.intake.admit(input) {
+            self.audio_in.add_one();
+            self.intake.push(buffer);
+        }
+    }
+
+    /// Makes a rung, or makes it no more, from the next access unit on.
+    pub(crate) fn switch(&self, stream: u8, on: bool) {
+        for meter in self.meters.iter().filter(|meter| meter.stream == stream) {
+            meter.wanted.store(on, Relaxed);
+        }
+    }
+
+    /// Nothing follows.
+    pub(crate) fn end(&self) {
+        self.intake.end();
+    }
+
+    /// Fills in how it goes, whenever it is called.
+    pub(crate) fn reporter(&self) -> impl Fn(&mut Report) + Send + 'static {
+        let audio_in = self.audio_in.clone();
+        move |report| report.audio_in = audio_in.total()
+    }
+}
+
+/// The end of the decoder: cuts what comes out into blocks for the encoders.
+struct Blocks {
+    clock: Clock,
+    timescale: u32,
+    channels: usize,
+    /// Samples per second; known from the first on, and the same ever after.
+    rate: Option<u32>,
+    /// Less than a block.
+    rest: Vec<u8>,
+    /// The PTS of its first sample, if there is a rest.
+    pts: Option<i64>,
+    rungs: Vec<Rung>,
+}
+
+impl Blocks {
+    fn callbacks(self, answers: Answers) -> AppSinkCallbacks {
+        let blocks = Arc::new(Mutex::new(self));
+        let end = blocks.clone();
+        AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                if let Err(fault) = blocks.lock().unwrap_or_else(PoisonError::into_inner).sound(&sample) {
+                    answers.fault(&fault);
+                    return Err(gst::FlowError::Error);
+                }
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .eos(move |_| end.lock().unwrap_or_else(PoisonError::into_inner).rungs.iter().for_each(Rung::end))
+            .build()
+    }
+
+    fn sound(&mut self, sample: &gst::Sample) -> Result<(), Fault> {
+        let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps()) else { return Ok(()) };
+        let rate = self.follow(caps)?;
+        let (Some(time), Ok(bytes)) = (buffer.pts(), buffer.map_readable()) else { return Ok(()) };
+        let pts = self.clock.ticks(time);
+        let held = self.rest.len() / (self.channels * SAMPLE);
+        let first = self.pts.take().unwrap_or(pts);
+        self.rest.extend_from_slice(&bytes);
+        let size = BLOCK * self.channels * SAMPLE;
+        let whole = self.rest.len() / size * size;
+        let rest = self.rest.split_off(whole);
+        let blocks = std::mem::replace(&mut self.rest, rest);
+        for (nth, block) in blocks.chunks_exact(size).enumerate() {
+            // What the decoder gives at once starts at `pts`; only the first block can have begun before.
+            let pts = if nth == 0 { first } else { pts + self.ticks(nth * BLOCK - held, rate) };
+            self.rungs.iter_mut().for_each(|rung| rung.encode(block, pts, rate));
+        }
+        if !self.rest.is_empty() {
+            let behind = if whole == 0 { None } else { Some(pts + self.ticks(whole / size * BLOCK - held, rate)) };
+            self.pts = behind.or(Some(first));
+        }
+        Ok(())
+    }
+
+    /// The rate of what follows. An encoder cannot change it on its way.
+    fn follow(&mut self, caps: &gst::CapsRef) -> Result<u32, Fault> {
+        let rate =
+            caps.structure(0).and_then(|first| first.get::<i32>("rate").ok()).and_then(|rate| u32::try_from(rate).ok());
+        let rate = rate.unwrap_or(self.timescale);
+        match self.rate {
+            Some(known) if known == rate => Ok(rate),
+            Some(known) => Err(Fault {
+                place: "avdec_aac".into(),
+                reason: format!(
+                    "the sound changes from {known} to {rate} samples per second; a new worker can follow it"
+                ),
+                encoder: false,
+            }),
+            None => {
+                self.rate = Some(rate);
+                self.rungs.iter().for_each(|rung| rung.follow(caps));
+                Ok(rate)
+            }
+        }
+    }
+
+    fn ticks(&self, samples: usize, rate: u32) -> i64 {
+        let ticks = samples as u64 * u64::from(self.timescale) / u64::from(rate.max(1));
+        i64::try_from(ticks).unwrap_or(i64::MAX)
+    }
+}
+
+/// One rendition of the sound.
+struct Rung {
+    chain: Chain,
+    meter: Arc<Meter>,
+    /// The PTS of blocks that the encoder has and that have not become access units.
+    waiting: Arc<Mutex<VecDeque<i64>>>,
+    /// Samples that the encoder has had.
+    fed: u64,
+}
+
+impl Rung {
+    fn start(plan: &plan::AudioRung, answers: &Answers, ended: Sender<()>) -> Result<Self, Fault> {
+        let encoder = chain::make("avenc_aac")?;
+        chain::set(&encoder, "bitrate", &plan.bitrate.to_string());
+        let meter = Arc::new(Meter::new(plan.stream));
+        let waiting = Arc::default();
+        let outlet = Outlet {
+            answers: answers.clone(),
+            meter: meter.clone(),
+            waiting: Arc::clone(&waiting),
+            after: plan.after,
+            primed: false,
+            on: true,
+            record: None,
+        };
+        let chain = Chain::start(None, &[encoder], outlet.callbacks(ended), answers)?;
+        Ok(Self { chain, meter, waiting, fed: 0 })
+    }
+
+    fn follow(&self, caps: &gst::CapsRef) {
+        self.chain.source.set_caps(Some(&caps.to_owned()));
+    }
+
+    fn encode(&mut self, block: &[u8], pts: i64, rate: u32) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(pts);
+        let mut buffer = gst::Buffer::from_slice(block.to_vec());
+        if let Some(buffer) = buffer.get_mut() {
+            // Without a gap, whatever the source does: a gap would have the encoder start anew.
+            let time = |samples| gst::ClockTime::SECOND.mul_div_round(samples, rate.max(1).into());
+            buffer.set_pts(time(self.fed));
+        }
+        self.fed += BLOCK as u64;
+        // An encoder that has failed takes nothing; that is told where it failed.
+        let _ = self.chain.source.push_buffer(buffer);
+    }
+
+    fn end(&self) {
+        let _ = self.chain.source.end_of_stream();
+    }
+}
+
+/// The end of a rung where access units come out.
+struct Outlet {
+    answers: Answers,
+    meter: Arc<Meter>,
+    waiting: Arc<Mutex<VecDeque<i64>>>,
+    after: Option<i64>,
+    /// Whether the encoder has put out what it puts in front: an access unit of silence.
+    primed: bool,
+    on: bool,
+    record: Option<Bytes>,
+}
+
+impl Outlet {
+    fn callbacks(mut self, ended: Sender<()>) -> AppSinkCallbacks {
+        AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                self.access_unit(&sample);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .eos(move |_| {
+                // Nobody may listen any more: then the process is about to exit.
+                let _ = ended.send(());
+            })
+            .build()
+    }
+
+    fn access_unit(&mut self, sample: &gst::Sample) {
+        if !std::mem::replace(&mut self.primed, true) {
+            return;
+        }
+        let Some(pts) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else { return };
+        if self.after.is_some_and(|after| pts <= after) {
+            return;
+        }
+        let (stream, wanted) = (self.meter.stream, self.meter.wanted.load(Relaxed));
+        if self.on != wanted {
+            self.on = wanted;
+            self.answers.send(&Answer::Switched { stream, on: wanted, pts });
+        }
+        let Some(Ok(data)) = sample.buffer().map(gst::BufferRef::map_readable) else { return };
+        if !self.on {
+            return;
+        }
+        let newest = codec_data(sample);
+        if newest.is_some() && newest != self.record {
+            self.record = newest;
+            self.answers.send(&Answer::Config { stream, record: self.record.clone().unwrap_or_default() });
+        }
+        self.answers.send(&Answer::Output(Output { stream, sync: true, pts, data: Bytes::copy_from_slice(&data) }));
+    }
+}

@@ -1,0 +1,110 @@
+//! Sources: made by ffmpeg, read as access units.
+
+use std::path::Path;
+use std::process::Command;
+
+use bytes::Bytes;
+use mp4_atom::{Any, DecodeMaybe as _, Moof};
+use touchline_transcode::message::{Input, InputKind};
+use touchline_transcode::plan::{Codec, Source};
+
+/// The access units of one track, in the order of decoding.
+#[derive(Clone)]
+pub(crate) struct Clip {
+    pub(crate) source: Source,
+    pub(crate) inputs: Vec<Input>,
+}
+
+impl Clip {
+    /// What `ffmpeg` makes of `arguments`, which name inputs, filters and the encoder.
+    pub(crate) fn make(codec: Codec, arguments: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clip.mp4");
+        run_ffmpeg(arguments, &file);
+        read(codec, &std::fs::read(file).unwrap())
+    }
+
+    /// The PTS of all access units, in the order of presentation.
+    pub(crate) fn pts(&self) -> Vec<i64> {
+        sorted(self.inputs.iter().map(|input| input.pts))
+    }
+
+    /// The PTS of the sync samples.
+    pub(crate) fn sync_pts(&self) -> Vec<i64> {
+        sorted(self.inputs.iter().filter(|input| input.sync).map(|input| input.pts))
+    }
+
+    /// Everything later by so many ticks.
+    pub(crate) fn later(mut self, ticks: i64) -> Self {
+        for input in &mut self.inputs {
+            input.pts += ticks;
+            input.dts += ticks;
+        }
+        self
+    }
+}
+
+pub(crate) fn run_ffmpeg(arguments: &str, file: &Path) {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-loglevel", "error", "-y"]).args(arguments.split_whitespace());
+    ffmpeg.args(["-movflags", "frag_every_frame+empty_moov+default_base_moof", "-video_track_timescale", "30000"]);
+    let output = ffmpeg.arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn sorted(pts: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut pts: Vec<i64> = pts.collect();
+    pts.sort_unstable();
+    pts
+}
+
+/// Each fragment has one sample.
+fn read(codec: Codec, file: &[u8]) -> Clip {
+    let (mut rest, mut fragment, mut inputs, mut timescale) = (file, None, Vec::new(), 0);
+    while let Some(any) = Any::decode_maybe(&mut rest).unwrap() {
+        match any {
+            Any::Moov(moov) => timescale = moov.trak[0].mdia.mdhd.timescale,
+            Any::Moof(moof) => fragment = Some(moof),
+            Any::Mdat(data) => inputs.push(sample(codec, &fragment.take().unwrap(), data.data.into())),
+            _ => {}
+        }
+    }
+    Clip { source: Source { codec, timescale, record: record(codec, file) }, inputs }
+}
+
+fn sample(codec: Codec, moof: &Moof, data: Bytes) -> Input {
+    let track = &moof.traf[0];
+    let entry = track.trun[0].samples.get(0).unwrap();
+    let dts = i64::try_from(track.tfdt.as_ref().unwrap().base_media_decode_time).unwrap();
+    // ISO/IEC 14496-12 8.8.3.1: sample_is_non_sync_sample.
+    let flags = entry.flags.or(track.tfhd.default_sample_flags).unwrap_or_default();
+    let kind = if codec == Codec::Aac { InputKind::Audio } else { InputKind::Video };
+    Input {
+        kind,
+        sync: flags & 0x1_0000 == 0,
+        replay: false,
+        pts: dts + i64::from(entry.cts.unwrap_or_default()),
+        dts,
+        data,
+    }
+}
+
+/// The body of the box with the decoder configuration.
+fn record(codec: Codec, file: &[u8]) -> Vec<u8> {
+    let name = match codec {
+        Codec::H264 => b"avcC",
+        Codec::H265 => b"hvcC",
+        Codec::Av1 => b"av1C",
+        Codec::Aac => b"esds",
+    };
+    let at = file.windows(4).position(|four| four == name).unwrap();
+    let size = u32::from_be_bytes(file[at - 4..at].try_into().unwrap());
+    let body = &file[at + 4..at - 4 + size as usize];
+    if codec != Codec::Aac {
+        return body.to_vec();
+    }
+    // ISO/IEC 14496-1 7.2.6.7: DecoderSpecificInfo has tag 5; ffmpeg writes its length in four bytes.
+    let tag = body.windows(4).position(|four| four == [5, 0x80, 0x80, 0x80]).unwrap();
+    let length = usize::from(body[tag + 4]);
+    body[tag + 5..tag + 5 + length].to_vec()
+}
