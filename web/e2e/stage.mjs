@@ -53,16 +53,16 @@ export function startFeed(publish, channel, gop = '1s') {
 /**
  * Starts a ladder of renditions and waits until it plays.
  *
- * @param {{ discontinuityEvery: number }} settings seconds
- * @returns {Promise<{ playlist: string, stop: () => Promise<void> }>}
+ * @param {{ discontinuityEvery?: number }} [settings] seconds; never, unless given
+ * @returns {Promise<{ watch: string, playlist: string, stop: () => Promise<void> }>}
  */
-export async function startLadder({ discontinuityEvery }) {
-  const ladder = run(binary('LADDER_BIN'), ['--discontinuity-every', `${discontinuityEvery}s`]);
+export async function startLadder({ discontinuityEvery } = {}) {
+  const ladder = run(binary('LADDER_BIN'), discontinuityEvery ? ['--discontinuity-every', `${discontinuityEvery}s`] : []);
   const { watch } = await addresses(ladder, ['watch']);
   const playlist = `${watch.replace('/watch/', '/live/')}/index.m3u8`;
   // It listens before there is anything to play.
   while (!(await fetch(playlist)).ok) await new Promise((resolve) => setTimeout(resolve, 50));
-  return { playlist, stop: () => end(ladder, 'SIGTERM') };
+  return { watch, playlist, stop: () => end(ladder, 'SIGTERM') };
 }
 
 function binary(variable) {

@@ -1,4 +1,6 @@
-// Pause, sound, live and full screen, by mouse, touch and keyboard.
+// Pause, sound, quality and full screen, by mouse, touch and keyboard.
+
+import { connectQualityMenu } from './quality-menu.js';
 
 /** Controls fade after this long without a move, in milliseconds. */
 const IDLE_AFTER_MS = 2_500;
@@ -43,6 +45,7 @@ export function connectControls(element, video, session) {
     if (!ctrlKey && !metaKey && !altKey) keys[/** @type {keyof typeof keys} */ (key.toLowerCase())]?.();
   });
 
+  const reflectQuality = connectQualityMenu(element, session);
   const reflect = () => {
     // The icons show what is: sound on or off, running or not.
     mute.dataset.off = String(video.muted);
@@ -51,6 +54,7 @@ export function connectControls(element, video, session) {
     pause.setAttribute('aria-label', video.paused ? 'Play' : 'Pause');
     volume.valueAsNumber = video.muted ? 0 : video.volume;
     unmute.hidden = !video.muted || session.phase !== 'playing';
+    reflectQuality();
   };
   for (const event of ['volumechange', 'play', 'pause', 'playing', 'emptied']) video.addEventListener(event, reflect);
   reflect();

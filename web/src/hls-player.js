@@ -6,6 +6,8 @@ import Hls from 'hls.js';
 import { BitrateMeter } from './bitrate.js';
 import { bufferAhead } from './buffer.js';
 import { pace } from './pace.js';
+import { RateControl } from './rate-control.js';
+import { names } from './renditions.js';
 
 /** @typedef {import('./session.js').Outcome} Outcome */
 /** @typedef {import('./session.js').Playback} Playback */
@@ -31,6 +33,7 @@ export const supported = () => Hls.isSupported();
 export function play(video, url) {
   const hls = new Hls({
     lowLatencyMode: true,
+    abrController: /** @type {any} */ (RateControl),
     // Held playlist requests end with 503 while a publisher is away. It may well return, so keep asking; a channel that is
     // gone answers 404, which is not asked again.
     playlistLoadPolicy: policy(60),
@@ -38,7 +41,10 @@ export function play(video, url) {
     backBufferLength: 30,
     liveSyncOnStallIncrease: STALL_LESSON_S,
   });
+  const rate = /** @type {RateControl} */ (/** @type {any} */ (hls).abrController);
   const bitrate = new BitrateMeter();
+  /** @type {import('./stats.js').Rendition[]} */ let renditions = [];
+  /** @type {string | null} */ let choice = null;
   /** @type {string[]} */ const errors = [];
   let lastMediaAt = performance.now();
   let recoveredAt = -Infinity;
@@ -74,6 +80,19 @@ export function play(video, url) {
     bitrate.add(frag.type, stats.total, (part ?? frag).duration);
   });
 
+  const choose = () => {
+    const level = renditions.find(({ name }) => name === choice)?.level;
+    rate.fixed = level ?? null;
+  };
+  const list = () => {
+    const named = names(hls.levels.map((level) => ({ ...sizeOf(level), bitrate: level.averageBitrate, codec: level.videoCodec })));
+    renditions = hls.levels.map(({ averageBitrate }, level) => ({ name: named[level] ?? '', bitrate: averageBitrate, level }));
+    renditions.reverse();
+    choose();
+  };
+  hls.on(Hls.Events.MANIFEST_PARSED, list);
+  hls.on(Hls.Events.LEVELS_UPDATED, list);
+
   hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
     // A programme that was over before anything was seen of it.
     if (!details.live && video.readyState === 0) settle({ kind: 'ended' });
@@ -99,6 +118,10 @@ export function play(video, url) {
     done,
     abandon: (reason) => settle({ kind: 'failed', reason }),
     lastMediaAt: () => lastMediaAt,
+    choose: (name) => {
+      choice = name;
+      choose();
+    },
     seekToLive: () => {
       if (hls.liveSyncPosition !== null) video.currentTime = hls.liveSyncPosition;
     },
@@ -110,9 +133,18 @@ export function play(video, url) {
       targetLatency: hls.targetLatency,
       bitrate: bitrate.bitsPerSecond(),
       frameRate: hls.levels[hls.currentLevel]?.frameRate || null,
+      renditions,
+      rendition: renditions.find(({ level }) => level === hls.currentLevel)?.name ?? null,
+      fixed: rate.fixed !== null,
+      throughput: rate.throughput,
       errors,
     }),
   };
+}
+
+/** @param {import('hls.js').Level} level */
+function sizeOf({ width, height, frameRate }) {
+  return { width: width || 0, height: height || 0, frameRate: frameRate || 0 };
 }
 
 /** @param {number} retries */

@@ -42,6 +42,8 @@ export function play(video, url) {
     seekToLive: () => {
       if (video.seekable.length > 0) video.currentTime = video.seekable.end(video.seekable.length - 1);
     },
+    // The browser chooses, and does not tell what.
+    choose: () => {},
     readings: () => ({
       player: 'native',
       live: video.duration === Infinity,
@@ -50,6 +52,10 @@ export function play(video, url) {
       targetLatency: null,
       bitrate: null,
       frameRate: null,
+      renditions: [],
+      rendition: null,
+      fixed: false,
+      throughput: null,
       errors: [],
     }),
   };

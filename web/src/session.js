@@ -19,6 +19,7 @@ import { probe } from './probe.js';
  * @property {() => import('./stats.js').Readings} readings
  * @property {() => number} lastMediaAt when media last arrived, in milliseconds of performance.now()
  * @property {() => void} seekToLive
+ * @property {(name: string | null) => void} choose fixes a rendition; null, or one that is not there, leaves it to the player
  */
 
 /** While waiting, a channel is asked for about this often... */
@@ -41,6 +42,8 @@ export class Session {
   /** Why playbacks broke down, newest last. */
   /** @type {string[]} */ failures = [];
   /** @type {Playback | null} */ playback = null;
+  /** The rendition that the viewer has chosen, by its name; null leaves it to the player. It outlives playbacks. */
+  /** @type {string | null} */ choice = null;
 
   /**
    * @param {HTMLVideoElement} video
@@ -61,12 +64,19 @@ export class Session {
     for (;;) {
       this.starts += 1;
       this.playback = play(this.video, this.url);
+      this.playback.choose(this.choice);
       const outcome = await this.playback.done;
       this.playback = null;
       this.phase = this.#phaseAfter(outcome);
       await this.#untilLive();
       this.phase = 'connecting';
     }
+  }
+
+  /** @param {string | null} name of a rendition; null leaves it to the player */
+  choose(name) {
+    this.choice = name;
+    this.playback?.choose(name);
   }
 
   /** Something has been seen on the screen. */

@@ -4,6 +4,15 @@ import { bufferAhead } from './buffer.js';
 import { behindLive } from './latency.js';
 
 /**
+ * A rendition that can be chosen.
+ *
+ * @typedef {object} Rendition
+ * @property {string} name `720p`
+ * @property {number} bitrate bits per second, on average where that is declared
+ * @property {number} level what the player calls it
+ */
+
+/**
  * What a player knows of itself.
  *
  * @typedef {object} Readings
@@ -14,6 +23,10 @@ import { behindLive } from './latency.js';
  * @property {number | null} targetLatency seconds to the end of the playlist that the player aims at
  * @property {number | null} bitrate bits per second received
  * @property {number | null} frameRate frames per second, as declared
+ * @property {Rendition[]} renditions that can be chosen, best first
+ * @property {string | null} rendition the name of the one on the screen
+ * @property {boolean} fixed whether the viewer has chosen it
+ * @property {number | null} throughput bits per second that the way from the server is taken to carry
  * @property {string[]} errors all that went wrong, recovered from or not
  */
 
@@ -25,8 +38,9 @@ import { behindLive } from './latency.js';
  * @param {HTMLVideoElement} video
  * @param {import('./session.js').Session} session
  * @param {import('./stalls.js').StallMeter} stalls
+ * @param {import('./renditions.js').SwitchMeter} switches
  */
-export function snapshot(video, session, stalls) {
+export function snapshot(video, session, stalls, switches) {
   const readings = session.playback?.readings() ?? null;
   const quality = video.getVideoPlaybackQuality();
   return {
@@ -44,6 +58,11 @@ export function snapshot(video, session, stalls) {
     width: video.videoWidth,
     height: video.videoHeight,
     frameRate: readings?.frameRate ?? null,
+    renditions: readings?.renditions.map(({ name }) => name) ?? [],
+    rendition: readings?.rendition ?? null,
+    fixed: readings?.fixed ?? false,
+    switches: switches.count,
+    throughput: readings?.throughput ?? null,
     frames: quality.totalVideoFrames,
     droppedFrames: quality.droppedVideoFrames,
     buffer: bufferAhead(video),
@@ -65,6 +84,8 @@ export function show(strip, stats) {
     const [value, unit = ''] = texts[/** @type {HTMLElement} */ (cell).dataset.stat ?? ''] ?? [];
     const small = document.createElement('small');
     small.textContent = unit;
+    // Of renditions there is something to tell only where there are several.
+    if (cell.matches('[data-stat="rendition"], [data-stat="switches"]')) cell.parentElement?.toggleAttribute('hidden', stats.renditions.length < 2);
     cell.replaceChildren(value ?? '–', ...(value === undefined ? [] : [small]));
   }
 }
@@ -75,12 +96,14 @@ export function show(strip, stats) {
  * @param {Stats} stats
  * @returns {Record<string, [string, string?]>}
  */
-function figures({ phase, latency, bitrate, width, height, frameRate, buffer, droppedFrames, stalls, stalledMs, frames }) {
+function figures({ phase, latency, bitrate, width, height, frameRate, buffer, droppedFrames, stalls, stalledMs, frames, renditions, rendition, fixed, switches }) {
   /** @type {Record<string, [string, string?]>} */ const known = {};
   if (phase === 'playing') {
     if (latency !== null) known.latency = [latency.toFixed(2), 's'];
     if (bitrate !== null) known.bitrate = [(bitrate / 1e6).toFixed(2), 'Mb/s'];
     if (height > 0) known.resolution = [`${width}×${height}`, frameRate ? `p${Math.round(frameRate * 100) / 100}` : ''];
+    if (rendition) known.rendition = [rendition, `of ${renditions.length}, ${fixed ? 'chosen' : 'auto'}`];
+    known.switches = [String(switches)];
     known.buffer = [buffer.toFixed(1), 's'];
   }
   if (frames > 0) known.dropped = [String(droppedFrames)];

@@ -4,6 +4,7 @@ import { channelOf } from './channel.js';
 import { connectControls } from './controls.js';
 import { noticeFor } from './notice.js';
 import { rtmpServer } from './publish.js';
+import { SwitchMeter } from './renditions.js';
 import { Session } from './session.js';
 import { StallMeter } from './stalls.js';
 import { show, snapshot } from './stats.js';
@@ -21,6 +22,7 @@ const channel = channelOf(location.pathname);
 const video = /** @type {HTMLVideoElement} */ (element('video'));
 const session = new Session(video, `/live/${encodeURIComponent(channel)}/index.m3u8`);
 const stalls = new StallMeter();
+const switches = new SwitchMeter();
 const reflect = connectControls(element, video, session);
 
 document.title = `${channel} · Touchline`;
@@ -33,7 +35,7 @@ Object.defineProperty(window, 'touchline', {
   value: Object.freeze({
     channel,
     get stats() {
-      return Object.freeze(snapshot(video, session, stalls));
+      return Object.freeze(snapshot(video, session, stalls, switches));
     },
   }),
 });
@@ -48,6 +50,7 @@ session.run();
 function look() {
   const now = performance.now();
   stalls.sample(now, video.currentTime, session.phase === 'playing' && !video.paused && !video.ended);
+  switches.sample(session.playback?.readings().rendition ?? null);
   const standingStillMs = stalls.standingStill(now);
   const silentMs = now - (session.playback?.lastMediaAt() ?? now);
   tell(noticeFor({ channel, phase: session.phase, standingStillMs, silentMs }));
@@ -59,7 +62,7 @@ function look() {
   badge.dataset.live = String(live);
   const word = live ? 'Live' : session.phase === 'playing' ? (video.paused ? 'Paused' : 'Waiting') : 'Offline';
   if (badge.textContent !== word) badge.textContent = word;
-  if (looks % LOOKS_PER_FIGURE === 0) show(element('stats'), snapshot(video, session, stalls));
+  if (looks % LOOKS_PER_FIGURE === 0) show(element('stats'), snapshot(video, session, stalls, switches));
   reflect();
   looks += 1;
 }

@@ -9,7 +9,10 @@ import { behindLive } from '../src/latency.js';
 import { noticeFor } from '../src/notice.js';
 import { pace } from '../src/pace.js';
 import { probe } from '../src/probe.js';
+import { best, mustLeave } from '../src/rate.js';
+import { SwitchMeter, inWords, names } from '../src/renditions.js';
 import { StallMeter } from '../src/stalls.js';
+import { Throughput } from '../src/throughput.js';
 
 test('a watch page knows its channel from its address', () => {
   assert.equal(channelOf('/watch/main'), 'main');
@@ -127,4 +130,70 @@ test('a channel is live when a media playlist of it goes on', async (context) =>
     down: 'unreachable',
     nowhere: 'absent',
   });
+});
+
+test('renditions are named by their lines, and by what else tells them apart', () => {
+  const variant = (height, bitrate, more = {}) => ({ width: Math.round((height * 16) / 9), height, frameRate: 30, bitrate, codec: 'avc1.64001f', ...more });
+  assert.deepEqual(names([variant(720, 3_800_000), variant(480, 1_400_000), variant(240, 320_000)]), ['720p', '480p', '240p']);
+  assert.deepEqual(names([variant(720, 5_000_000, { frameRate: 60 }), variant(720, 3_000_000), variant(480, 1_000_000)]), ['720p60', '720p30', '480p']);
+  assert.deepEqual(names([variant(720, 3_000_000), variant(720, 2_000_000, { codec: 'hvc1.1.6.L93.B0' })]), ['720p H.264', '720p HEVC']);
+  assert.deepEqual(names([variant(720, 3_800_000), variant(720, 1_400_000)]), ['720p 3.8 Mb/s', '720p 1.4 Mb/s']);
+  assert.deepEqual(names([variant(1280, 3_800_000, { width: 720 })]), ['720p'], 'a picture that stands upright');
+  assert.deepEqual(names([variant(0, 640_000, { codec: undefined })]), ['640 kb/s'], 'no resolution is declared');
+});
+
+test('a bitrate is told in as many digits as matter', () => {
+  assert.deepEqual([64_000, 999_499, 999_500, 3_849_000, 12_300_000].map(inWords), ['64 kb/s', '999 kb/s', '1.0 Mb/s', '3.8 Mb/s', '12 Mb/s']);
+});
+
+test('a rendition that is on the screen again after a pause is no switch', () => {
+  const meter = new SwitchMeter();
+  for (const name of ['720p', '720p', null, '720p', '480p', null, '720p']) meter.sample(name);
+  assert.equal(meter.count, 2);
+});
+
+/** Parts of 200 ms of a rendition of 1 Mb/s, over a way that carries `rate`. */
+function arrive(throughput, count, rate, answerMs = 5) {
+  const bytes = 25_000;
+  for (let part = 0; part < count; part += 1) {
+    throughput.add({ bytes, seconds: 0.2, answerMs, totalMs: answerMs + (8000 * bytes) / rate });
+  }
+  return throughput.bitsPerSecond();
+}
+
+test('the throughput is low within three parts on a way that got slow, and high again within seconds', () => {
+  const throughput = new Throughput();
+  assert.equal(throughput.bitsPerSecond(), null);
+  assert.ok(arrive(throughput, 300, 50e6) > 10e6);
+  assert.ok(arrive(throughput, 3, 0.8e6) < 1.2e6, 'a minute of fast parts does not hide three slow ones');
+  assert.ok(Math.abs(arrive(throughput, 30, 0.8e6) - 0.8e6) < 0.05e6);
+  assert.ok(arrive(throughput, 5, 50e6) < 1.4e6, 'a second of fast parts may be luck');
+  assert.ok(arrive(throughput, 25, 50e6) > 5e6);
+});
+
+test('the way there and back does not count as throughput, what waits for the line does', () => {
+  assert.ok(arrive(new Throughput(), 50, 50e6, 180) > 10e6);
+  const queued = new Throughput();
+  for (let part = 0; part < 20; part += 1) queued.add({ bytes: 25_000, seconds: 0.2, answerMs: part % 2 ? 5 : 405, totalMs: part % 2 ? 10 : 410 });
+  assert.ok(queued.bitsPerSecond() < 1.5e6);
+});
+
+test('the best rendition is played that the way carries, with more to spare for one above', () => {
+  const rungs = [{ index: 0, bitrate: 0.4e6 }, { index: 1, bitrate: 1.4e6 }, { index: 2, bitrate: 3.8e6 }];
+  assert.equal(best(rungs, 2, 4.3e6), 2, 'it stays');
+  assert.equal(best(rungs, 1, 4.3e6), 1, 'it does not climb with nothing to spare');
+  assert.equal(best(rungs, 1, 5.5e6), 2);
+  assert.equal(best(rungs, 0, 20e6), 2, 'not step by step');
+  assert.equal(best(rungs, 2, 1.7e6), 1);
+  assert.equal(best(rungs, 2, 0.1e6), 0, 'the lowest where nothing is carried');
+  assert.equal(best([{ index: 3, bitrate: 1e6 }], 3, 0), 3);
+});
+
+test('a segment is left only where staying stalls and leaving is quicker', () => {
+  const state = { buffer: 0.5, restBits: 200_000, restSeconds: 0.2, followingSeconds: 1.2, segmentSeconds: 2, bitrate: 1e6, lower: 0.3e6 };
+  assert.equal(mustLeave({ ...state, throughput: 2e6 }), false);
+  assert.equal(mustLeave({ ...state, throughput: 0.8e6 }), false, 'the buffer lasts until the next segment');
+  assert.equal(mustLeave({ ...state, throughput: 0.3e6 }), true);
+  assert.equal(mustLeave({ ...state, throughput: 0.3e6, followingSeconds: 0 }), false, 'the segment is nearly over');
+  assert.equal(mustLeave({ ...state, throughput: 0.3e6, lower: 0.9e6 }), false, 'the one below is hardly less');
 });
