@@ -38,9 +38,10 @@ function read(video, { decode, WIDTH_SHARE, HEIGHT_SHARE }, reader) {
   const canvas = new OffscreenCanvas(320, 20);
   const context = canvas.getContext('2d', { willReadFrequently: true });
 
-  const onFrame = (_, { expectedDisplayTime, presentedFrames, mediaTime, width, height }) => {
+  const onFrame = (_, { expectedDisplayTime, presentedFrames, mediaTime }) => {
     video.requestVideoFrameCallback(onFrame);
-    context.drawImage(video, 0, 0, width * WIDTH_SHARE, height * HEIGHT_SHARE, 0, 0, canvas.width, canvas.height);
+    // The whole picture, so large that the clock fills the canvas: the same for every rendition, also between two of them.
+    context.drawImage(video, 0, 0, canvas.width / WIDTH_SHARE, canvas.height / HEIGHT_SHARE);
     const shownAt = Date.now() + expectedDisplayTime - performance.now();
     const clock = decode(context.getImageData(0, 0, canvas.width, canvas.height).data, canvas.width, canvas.height, shownAt);
     reader.firstFrameAt ??= performance.now();
