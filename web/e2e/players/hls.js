@@ -23,8 +23,8 @@ export async function drive(video, url) {
     name: playback.readings().player,
     errors,
     rungs: () => instance.levels.map(({ height }) => height),
-    // As its own rate control does: the next fragment is of that rung, and what is buffered is played.
-    switchTo: (rung) => (instance.loadLevel = rung),
+    // As the page's menu does.
+    switchTo: (rung) => playback.choose(playback.readings().renditions.find(({ level }) => level === rung).name),
     programDate: () => playback.readings().programDate,
   };
 }
