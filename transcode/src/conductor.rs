@@ -46,6 +46,16 @@ pub enum Output {
     Notice(Notice),
 }
 
+impl From<feed::Event> for Output {
+    /// What a channel gets of its source without a ladder.
+    fn from(event: feed::Event) -> Self {
+        match event {
+            feed::Event::Start { tracks, skipped } => Self::Start { tracks, skipped },
+            feed::Event::Sample(sample) => Self::Sample(sample),
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Act {
@@ -474,3 +484,6 @@ impl Conductor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,13 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// Whether the operator may have to do something.
+    pub fn is_trouble(&self) -> bool {
+        !matches!(self, Self::Chosen { .. } | Self::Overload { back: true, .. } | Self::Recovered { .. })
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -89,18 +89,21 @@ impl Ladder {
         self.video.iter().copied().filter(|rung| rung.height * 10 <= source.height * 9).collect()
     }
 
-    /// The rendition of a source's own size that takes the place of the source: no larger than the source, at the bitrate
-    /// of the nearest rung.
+    /// The rendition of a source's own size, up to 1080 lines, that takes the place of the source: at the bitrate of the
+    /// rung nearest to it, of this ladder or of [`Ladder::sport`].
     pub fn top(&self, source: &Source) -> Rung {
-        let nearest = self.video.iter().min_by_key(|rung| rung.height.abs_diff(source.height));
-        let bitrate = nearest.map_or(Bitrate(3_000_000), |rung| rung.bitrate);
-        let most = self.video.iter().map(|rung| rung.height).max().unwrap_or(source.height);
-        Rung { height: source.height.min(most) & !1, bitrate }
+        let height = source.height.min(MOST_LINES) & !1;
+        let usual = Self::sport(source).video;
+        let nearest = self.video.iter().chain(&usual).min_by_key(|rung| rung.height.abs_diff(height));
+        Rung { height, bitrate: nearest.map_or(Bitrate(3_000_000), |rung| rung.bitrate) }
     }
 }
 
+/// The most lines that a source is encoded at in its own place.
+const MOST_LINES: u32 = 1_080;
+
 impl Profile {
-    /// The rungs for a source: those of its own size and above are for [`Ladder::top`] alone.
+    /// The rungs for a source; of those [`Ladder::below`] it are made.
     pub fn ladder(&self, source: &Source) -> Option<Ladder> {
         match self {
             Self::Off => None,
@@ -111,13 +114,13 @@ impl Profile {
     }
 }
 
-/// The rungs that `auto` takes: the one at the source's size, and three below it that are far enough apart to matter. The
-/// lowest is what a weak phone lives on.
+/// The rungs that `auto` takes: three below the source that are far enough apart to matter. The lowest is what a weak phone
+/// lives on.
 fn spread(ladder: &Ladder, source: &Source) -> Vec<Rung> {
     let below: Vec<Rung> = ladder.below(source).into_iter().filter(|rung| rung.height != 540).collect();
     let highest = below.iter().take(2);
     let lowest = below.get(2..).unwrap_or_default().last();
-    std::iter::once(&ladder.top(source)).chain(highest).chain(lowest).copied().collect()
+    highest.chain(lowest).copied().collect()
 }
 
 impl FromStr for Profile {
