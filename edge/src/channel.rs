@@ -194,10 +194,15 @@ impl Channel {
         }
     }
 
-    /// Renders the multivariant playlist when a rendition's first part, new coding or whole segment may change it.
+    /// Renders the multivariant playlist when a rendition's first part or new coding may change it, a whole segment, or one
+    /// that begins: a gap begins with a segment, and ends with one.
     fn publish_multivariant(&self, events: &[Event]) {
         let ended = events.iter().any(|event| matches!(event, Event::Ended));
-        let may_change = events.iter().any(|event| matches!(event, Event::Init(_) | Event::SegmentEnd(_)));
+        let may_change = events.iter().any(|event| match event {
+            Event::Init(_) | Event::SegmentEnd(_) => true,
+            Event::Part(part) => part.segment_start.is_some(),
+            _ => false,
+        });
         if !ended && !may_change && self.multivariant.borrow().text.is_some() {
             return;
         }

@@ -143,11 +143,15 @@ impl Rule {
     pub(crate) fn resumes(&self, span: &Span, open: &Segmenter, next: &Timed) -> bool {
         let frame = span.filling.frame;
         let (mut start, mut msn) = (open.end() - open.elapsed(), open.msn());
-        let pictures = match self {
+        let (boundaries, pictures) = match self {
             Self::Lead(_) | Self::Even => return true,
-            Self::Beside(..) => true,
-            Self::Follow(_) => false,
+            Self::Beside(boundaries, _) => (boundaries, true),
+            Self::Follow(boundaries) => (boundaries, false),
         };
+        if open.elapsed() == 0 && next.dts < start + frame {
+            let begins = boundaries.beginning(msn).map(|boundary| open.decode_time(boundary.pts));
+            return !pictures || begins.is_some_and(|begins| (begins - start).abs() <= frame / 2);
+        }
         loop {
             let (end, aligned) = self.gap_end_after(span, open, start, msn);
             if next.dts < end + frame {

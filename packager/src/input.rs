@@ -18,11 +18,13 @@ pub(crate) struct Input {
     pub(crate) coding: Coding,
     /// Its init section.
     pub(crate) init: Bytes,
+    /// Whether its source has said that it pauses, and has sent nothing since.
+    pub(crate) left: bool,
 }
 
 impl Input {
     fn new(track: &Track) -> Result<Self, Error> {
-        Ok(Self { track: track.clone(), coding: init::coding(track)?, init: init::section(track)? })
+        Ok(Self { track: track.clone(), coding: init::coding(track)?, init: init::section(track)?, left: false })
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -29,6 +29,8 @@ pub(crate) struct Lane {
     init: Option<(Input, u32)>,
     /// Samples that wait for the leading rendition.
     early: VecDeque<Sample>,
+    /// Whether its source has said that it pauses, and has sent nothing since.
+    left: bool,
     run: Option<Run>,
 }
 
@@ -107,6 +109,7 @@ impl Lane {
             counters: Counters { rendition, kind: role.kind(), msn: presentation.first_msn, part: 0, end },
             init: None,
             early: VecDeque::new(),
+            left: false,
             run: None,
         }
     }
@@ -122,6 +125,7 @@ impl Lane {
 
     /// Begins a stretch.
     pub(crate) fn begin(&mut self, input: &Input, timeline: &Timeline, out: &mut Vec<Event>) {
+        self.left = input.left;
         let timescale = input.track.timescale;
         let filling = Filling::new(&input.track, self.part_target);
         self.tell_filling(filling, timescale, out);
@@ -150,6 +154,7 @@ impl Lane {
 
     /// Takes a sample that may have to wait: see [`Lane::next`].
     pub(crate) fn queue(&mut self, sample: Sample) {
+        self.left = false;
         self.early.push_back(sample);
     }
 
@@ -220,6 +225,11 @@ impl Lane {
         let reach = MediaTime::new(ticks, run.stretch.timescale);
         let early = self.early.back().and_then(|early| self.decode_time(early));
         Some(early.map_or(reach, |early| early.max(reach)))
+    }
+
+    /// By how much presentation times are ahead of decode times at the beginning of the stretch. `None` before.
+    pub(crate) fn delay(&self) -> Option<MediaTime> {
+        self.run.as_ref()?.segmenter.as_ref().map(Segmenter::delay)
     }
 
     /// The Media Sequence Number of the open segment, or of the next.

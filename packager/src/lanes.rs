@@ -53,6 +53,14 @@ impl Lanes {
         for (lane, input) in self.all.iter_mut().zip(inputs) {
             lane.begin(input, timeline, out);
         }
+        self.fill(out);
+    }
+
+    /// The source of a rendition pauses.
+    pub(crate) fn leave(&mut self, index: usize, out: &mut Vec<Event>) {
+        let Some(lane) = self.all.get_mut(index) else { return };
+        lane.leave();
+        self.fill(out);
     }
 
     /// Hands a sample to its rendition.
@@ -66,7 +74,7 @@ impl Lanes {
         self.package(out);
     }
 
-    /// Writes gaps where renditions have stalled. To be called after each sample, unless [`Lanes::apart`].
+    /// Writes gaps where renditions have stalled or left. To be called after each sample, unless [`Lanes::apart`].
     pub(crate) fn fill(&mut self, out: &mut Vec<Event>) {
         let Some(furthest) = self.furthest() else { return };
         let until = furthest - MediaTime::from_duration(PATIENCE, furthest.timescale());
@@ -76,10 +84,23 @@ impl Lanes {
         if let Some(index) = self.all.iter().position(|lane| lane.kind() == Kind::Video && !lane.in_gap()) {
             self.take_over(index);
         }
-        for index in 0..self.all.len() {
+        for index in self.leader_first() {
+            let until = self.media_beside(index, furthest).unwrap_or(until);
             let begun = self.all.get_mut(index).map(|lane| lane.fill(until, self.now, out));
             self.announce(index, &begun.unwrap_or_default());
         }
+    }
+
+    /// Up to where a rendition has a gap whose source has left: as far as the leading one is, and its cuts are known.
+    fn media_beside(&self, index: usize, furthest: MediaTime) -> Option<MediaTime> {
+        let lane = self.all.get(index).filter(|lane| lane.has_left())?;
+        if index == self.lead {
+            return Some(furthest);
+        }
+        let leader = self.all.get(self.lead)?;
+        // Cuts are known by presentation times, and gaps are written by decode times.
+        let earlier = (lane.delay()? - leader.delay()?).max(MediaTime::zero(Timescale::MILLIS));
+        Some(leader.reach()? - earlier)
     }
 
     /// Whether the decode times written of a rendition would be too far from the source's with this sample.
@@ -116,8 +137,7 @@ impl Lanes {
 
     /// Packages what does not have to wait for the leading rendition.
     fn package(&mut self, out: &mut Vec<Event>) {
-        // The leading rendition first: the others wait for its boundaries.
-        for index in std::iter::once(self.lead).chain(0..self.all.len()) {
+        for index in self.leader_first() {
             while let Some(sample) = self.next(index) {
                 if sample.sync {
                     self.take_over(index);
@@ -126,6 +146,11 @@ impl Lanes {
                 self.announce(index, &begun.unwrap_or_default());
             }
         }
+    }
+
+    /// All renditions: the others wait for the boundaries of the leading one.
+    fn leader_first(&self) -> impl Iterator<Item = usize> + use<> {
+        std::iter::once(self.lead).chain(0..self.all.len())
     }
 
     fn next(&mut self, index: usize) -> Option<Sample> {

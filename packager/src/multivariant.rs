@@ -24,12 +24,17 @@ const AUDIO_NAME: &str = "audio";
 
 /// The multivariant playlist (RFC 8216bis 4.4.6); `None` until there is something to play in every rendition.
 ///
-/// `windows` are those of the presentation's renditions, in their order.
+/// `windows` are those of the presentation's renditions, in their order. One that is in a gap is left out while another of
+/// its kind is not: players that join would choose it, and find nothing.
 pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<String> {
+    let kind = |window: &Window| presentation.rendition(window.rendition()).map(Rendition::kind);
+    let goes_on = |other: &Window, window| kind(other) == kind(window) && !other.in_gap();
     let mut shown = Vec::with_capacity(windows.len());
     for id in presentation.ids() {
         let window = windows.iter().find(|window| window.rendition() == id)?;
-        shown.push(Shown { rendition: presentation.rendition(id)?, window, rates: rates(window)? });
+        if !window.in_gap() || !windows.iter().any(|other| goes_on(other, window)) {
+            shown.push(Shown { rendition: presentation.rendition(id)?, window, rates: rates(window)? });
+        }
     }
     shown.iter().find(|shown| shown.rates.peak > 0)?;
     let (video, audio): (Vec<&Shown<'_>>, Vec<&Shown<'_>>) =

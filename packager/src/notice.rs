@@ -41,6 +41,8 @@ pub enum Notice {
         rendition: String,
         /// How long a gap viewers find.
         missing: Duration,
+        /// Whether the source had said that it pauses.
+        announced: bool,
         /// Samples that came, but too late or where media cannot begin again.
         left_out: usize,
     },
@@ -83,7 +85,13 @@ impl fmt::Display for Notice {
                 "{held} samples have come without a keyframe of the video track that was announced: nothing is shown \
                  until one comes. Check that the encoder sends video"
             ),
-            Self::Gap { rendition, missing, left_out } => write!(
+            Self::Gap { rendition, missing, announced: true, left_out } => write!(
+                f,
+                "{rendition} was left out on purpose for {:.1} s, and viewers have a gap in it; {left_out} samples came \
+                 before one to go on with",
+                missing.as_secs_f64(),
+            ),
+            Self::Gap { rendition, missing, announced: false, left_out } => write!(
                 f,
                 "{rendition} was missing for {:.1} s while the others went on, and viewers have a gap in it; {left_out} \
                  samples came too late, or before one to begin with. Check the encoder's load and its uplink",

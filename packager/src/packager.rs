@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
+use touchline_media::{Kind, MediaTime, Sample, Timescale, Track, TrackId};
 
 use crate::input::{self, Input};
 use crate::lane::Timeline;
@@ -75,8 +75,11 @@ impl Packager {
     /// with the sample after it.
     pub fn push(&mut self, sample: Sample) -> Vec<Event> {
         let mut out = Vec::new();
-        let Some(index) = self.inputs.iter().position(|input| input.track.id == sample.track) else { return out };
-        let leads = index == 0 && (sample.sync || self.inputs.iter().all(|input| input.kind() == Kind::Audio));
+        let Some(index) = self.index(sample.track) else { return out };
+        if let Some(input) = self.inputs.get_mut(index) {
+            input.left = false;
+        }
+        let leads = self.leads(index, &sample);
         if self.is_elsewhere(index, leads, &sample) {
             self.break_off(&mut out);
         }
@@ -85,16 +88,36 @@ impl Packager {
             Some(waiting) if leads => {
                 self.begin(&sample, &mut out);
                 self.package(index, sample, &mut out);
-                for (index, sample) in waiting.held {
-                    self.package(index, sample, &mut out);
+                for (other, sample) in waiting.held {
+                    // What leads now may not have led when that came, or may have left since.
+                    if other != index && !self.has_left(other) {
+                        self.package(other, sample, &mut out);
+                    }
                 }
             }
             Some(mut waiting) => {
-                if index > 0 {
+                if Some(index) != self.leader() {
                     waiting.hold(index, sample, &mut out);
                 }
                 self.waiting = Some(waiting);
             }
+        }
+        out
+    }
+
+    /// The source of a track pauses after the samples that it has sent, as a rung does that a ladder drops: its rendition
+    /// has a gap at once, which grows as the others go on. If it leads, other pictures take over.
+    ///
+    /// Its next sample ends the gap as it does any other: pictures go on at a sync sample where the leading ones are cut.
+    /// That should come within a part of the leader's, before that part of the gap is written, else one segment later.
+    pub fn leave(&mut self, track: TrackId) -> Vec<Event> {
+        let mut out = Vec::new();
+        let Some(index) = self.index(track) else { return out };
+        if let Some(input) = self.inputs.get_mut(index) {
+            input.left = true;
+        }
+        if let Some(opened) = self.opened.as_mut().filter(|_| self.waiting.is_none()) {
+            opened.lanes.leave(index, &mut out);
         }
         out
     }
@@ -163,6 +186,25 @@ impl Packager {
         } else {
             opened.lanes.fill(out);
         }
+    }
+
+    fn index(&self, track: TrackId) -> Option<usize> {
+        self.inputs.iter().position(|input| input.track.id == track)
+    }
+
+    /// The input that begins a stretch.
+    fn leader(&self) -> Option<usize> {
+        self.inputs.iter().position(|input| !input.left)
+    }
+
+    fn has_left(&self, index: usize) -> bool {
+        self.inputs.get(index).is_some_and(|input| input.left)
+    }
+
+    /// Whether a stretch may begin with this sample.
+    fn leads(&self, index: usize, sample: &Sample) -> bool {
+        let sound = self.inputs.get(index).is_some_and(|input| input.kind() == Kind::Audio);
+        self.leader() == Some(index) && (sample.sync || sound)
     }
 
     /// Whether the timeline of the source does not go on from where it was.

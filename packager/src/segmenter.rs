@@ -78,6 +78,8 @@ pub(crate) struct Segmenter {
     clock: DecodeClock,
     /// By how much the stretch's first PTS is ahead of its decode time.
     delay: i64,
+    /// Whether the stretch has a sample.
+    has_media: bool,
     discontinuity: bool,
     /// How much of the open segment there is, in ticks; 0 when none is open.
     elapsed: i64,
@@ -100,6 +102,7 @@ impl Segmenter {
             stretch,
             clock: DecodeClock::new(start, stretch.filling.least),
             delay,
+            has_media: false,
             discontinuity: stretch.discontinuity,
             elapsed: 0,
             index: 0,
@@ -111,11 +114,19 @@ impl Segmenter {
         }
     }
 
+    /// This may be the stretch's first sample, after a gap.
+    pub(crate) fn expect(&mut self, first: &Timed) {
+        if !self.has_media {
+            self.delay = first.pts - first.dts;
+        }
+    }
+
     /// Puts a sample that truly ends at `true_end` into the open part, which is closed when that fills it.
     pub(crate) fn place(&mut self, sample: Timed, true_end: i64, out: &mut Vec<Event>) {
         if self.elapsed == 0 {
             self.start = Some(self.segment_start(self.boundary(&sample), sample.sync));
         }
+        self.has_media = true;
         let (start, duration) = self.clock.place(true_end, self.stretch.filling.len - self.filled);
         self.elapsed += duration;
         self.filled += duration;
@@ -187,6 +198,11 @@ impl Segmenter {
     /// The decode time of such a PTS.
     pub(crate) fn decode_time(&self, pts: MediaTime) -> i64 {
         pts.rescale(self.stretch.timescale).ticks() - self.delay
+    }
+
+    /// By how much presentation times are ahead of decode times at the beginning.
+    pub(crate) fn delay(&self) -> MediaTime {
+        self.time(self.delay)
     }
 
     /// The end of what there is, as a decode time.

@@ -233,6 +233,13 @@ impl Window {
         self.rendition
     }
 
+    /// Whether its media is missing at the live edge: the newest segment is a gap, and not the one that it opens with.
+    pub fn in_gap(&self) -> bool {
+        let whole = self.segments.back().map(|retained| &retained.segment);
+        let newest = self.open.as_ref().or(whole);
+        newest.is_some_and(|newest| newest.gap && newest.msn > self.presentation.first_msn)
+    }
+
     /// The bitrates measured so far; `None` before the first part that is not a gap.
     pub fn rates(&self) -> Option<Rates> {
         self.meter.rates()

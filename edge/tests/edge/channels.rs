@@ -1,8 +1,13 @@
-//! The list of channels.
+//! Channels come, change and go.
 
-use touchline_edge::Listing;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::stage::{Stage, main, presentation};
+use touchline_edge::{Hub, Listing, Metrics, Settings};
+use touchline_media::{MediaTime, Timescale};
+use touchline_packager::{Event, Part, Presentation, Rendition, RenditionId, SegmentStart};
+
+use crate::stage::{FIRST_MSN, Stage, main, presentation};
 
 #[tokio::test]
 async fn live_channels_are_listed_by_name_and_ended_ones_are_not() {
@@ -31,4 +36,32 @@ async fn removing_a_channel_that_was_replaced_leaves_its_successor() {
     let _successor = stage.hub.open(main(), presentation());
     stage.remove();
     assert_eq!(stage.hub.channels().len(), 1);
+}
+
+/// Players that join do not choose a rendition that has just gone away.
+#[tokio::test]
+async fn a_rendition_leaves_the_multivariant_playlist_with_the_first_part_of_its_gap() {
+    let video = presentation().renditions.first().unwrap().clone();
+    let small = Rendition { name: "small".into(), ..video.clone() };
+    let two = Presentation { renditions: vec![video, small], ..(*presentation()).clone() };
+    let mut stage = Stage::of(Hub::new(Settings::default(), Metrics::default()), Metrics::default(), Arc::new(two));
+    stage.parts(5);
+    stage.end_segment();
+    let shown = async |stage: &Stage| stage.get("/live/main/index.m3u8").await.text().contains("small/index.m3u8");
+    assert!(shown(&stage).await);
+    let start = SegmentStart { program_date_time: Duration::ZERO, discontinuity: false, independent: true, init: 0 };
+    let gap = Part {
+        rendition: RenditionId(1),
+        msn: FIRST_MSN + 1,
+        index: 0,
+        number: 5,
+        duration: MediaTime::new(200, Timescale::MILLIS),
+        independent: false,
+        gap: true,
+        data: "[gap]".into(),
+        segment_start: Some(start),
+        received: Instant::now(),
+    };
+    stage.writer().apply(&[Event::Part(gap)]);
+    assert!(!shown(&stage).await);
 }

@@ -41,6 +41,11 @@ impl Boundaries {
         self.ahead.front().copied().filter(|boundary| open.has_parts() && boundary.pts <= pts)
     }
 
+    /// The boundary that the segment with this number begins at.
+    pub(super) fn beginning(&self, msn: u64) -> Option<Boundary> {
+        self.ahead.iter().find(|boundary| boundary.msn == msn).copied()
+    }
+
     /// The boundary that ends the segment with this number.
     pub(super) fn after(&self, msn: u64) -> Option<Boundary> {
         self.ahead.iter().find(|boundary| boundary.msn > msn).copied()

@@ -21,6 +21,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Gap {
     /// Where it ended, as a decode time.
     since: i64,
+    /// Whether the source had said so.
+    announced: bool,
     /// Samples that came too late, or where no segment may begin.
     left_out: usize,
 }
@@ -31,14 +33,26 @@ impl Lane {
         self.run.as_ref().is_some_and(|run| run.gap.is_some())
     }
 
+    /// Its source pauses, after the samples that have come: nothing is waited for until there are others.
+    pub(crate) fn leave(&mut self) {
+        self.left = true;
+    }
+
+    /// Whether its source has said that it pauses, and has sent nothing since.
+    pub(crate) fn has_left(&self) -> bool {
+        self.left
+    }
+
     /// Others have gone on so far that media missing before `until` is not waited for: a gap begins where there is none
-    /// so long before.
+    /// so long before, or where the source pauses.
     pub(crate) fn stall(&mut self, until: MediaTime, now: Instant, out: &mut Vec<Event>) {
         let Some(run) = self.run.as_mut().filter(|run| run.gap.is_none()) else { return };
         let until = until.rescale(run.stretch.timescale).ticks();
-        if self.early.is_empty() && run.newest + run.stretch.filling.target <= until {
+        let stalled = run.newest + run.stretch.filling.target <= until;
+        if self.early.is_empty() && (self.left || stalled) {
             run.close(self.counters, now, out);
-            run.gap = run.segmenter.as_ref().map(|open| Gap { since: open.end(), left_out: 0 });
+            let gap = |open: &Segmenter| Gap { since: open.end(), announced: self.left, left_out: 0 };
+            run.gap = run.segmenter.as_ref().map(gap);
         }
     }
 
@@ -53,8 +67,13 @@ impl Lane {
     /// Ends the gap with `next`, if it may; else leaves `next` out. Returns where segments have begun before it.
     pub(super) fn resume(&mut self, next: &Timed, out: &mut Vec<Event>) -> Option<Vec<Boundary>> {
         let run = self.run.as_mut()?;
-        let (Some(gap), Some(open)) = (&mut run.gap, &run.segmenter) else { return Some(Vec::new()) };
-        if !next.sync || next.dts < open.end() || !run.rule.resumes(&run.span, open, next) {
+        let (Some(gap), Some(open)) = (&mut run.gap, &mut run.segmenter) else { return Some(Vec::new()) };
+        if next.sync {
+            open.expect(next);
+        }
+        // The gap may have been written up to where a segment ends, which clocks round up.
+        let written = open.end() - run.stretch.filling.frame / 2;
+        if !next.sync || next.dts < written || !run.rule.resumes(&run.span, open, next) {
             gap.left_out += 1;
             return None;
         }
@@ -69,8 +88,8 @@ impl Lane {
         let Some(run) = &mut self.run else { return };
         let (Some(gap), Some(open)) = (run.gap.take(), &run.segmenter) else { return };
         let missing = MediaTime::new(open.end() - gap.since, run.stretch.timescale).to_duration();
-        let rendition = self.name.clone();
-        out.push(Event::Notice(Notice::Gap { rendition, missing, left_out: gap.left_out }));
+        let (rendition, Gap { announced, left_out, .. }) = (self.name.clone(), gap);
+        out.push(Event::Notice(Notice::Gap { rendition, missing, announced, left_out }));
     }
 }
 
@@ -94,8 +113,8 @@ impl Run {
         }
     }
 
-    /// Writes gap parts that end at `end` exactly, and closes their segment. What is less than a frame beyond the end of
-    /// a segment is part of it.
+    /// Writes gap parts that end at `end`, and closes their segment. What is less than a frame beyond the end of a segment
+    /// is part of it; where that has been closed, the next sample makes up for it.
     fn fill_up_to(&mut self, end: i64, now: Instant, out: &mut Vec<Event>) -> Vec<Boundary> {
         let mut begun = Vec::new();
         while let Some(open) = &mut self.segmenter {
@@ -109,6 +128,9 @@ impl Run {
             }
         }
         let Some(open) = &mut self.segmenter else { return begun };
+        if open.elapsed() == 0 && end < open.end() + self.stretch.filling.frame {
+            return begun;
+        }
         while open.end() < end {
             let len = self.stretch.filling.target.min(end - open.end());
             begun.extend(announced(open, end));

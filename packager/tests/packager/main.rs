@@ -15,6 +15,7 @@ mod boxes;
 mod check;
 mod deltas;
 mod gaps;
+mod leaving;
 mod part_target;
 mod playlists;
 mod properties;

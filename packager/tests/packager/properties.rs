@@ -95,7 +95,7 @@ fn holes() -> impl Strategy<Value = Vec<Range<f64>>> {
 }
 
 fn way() -> impl Strategy<Value = Way> {
-    (0_u64..500, holes()).prop_map(|(delay, holes)| Way { delay, holes })
+    (0_u64..500, holes(), any::<bool>()).prop_map(|(delay, holes, announced)| Way { delay, holes, announced })
 }
 
 /// Packages what a publisher sends in several takes. Gives what ought to be in the parts, too.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use touchline_media::{Sample, Track, TrackId};
 use touchline_packager::{Error, Event};
 
 use crate::check;
 use crate::gaps::segments;
-use crate::source::{Frames, RATES, ZERO, interleave, ladder, live, packager, rate, secs, stretch};
+use crate::source::{Frames, RATES, ZERO, at, ladder, live, packager, rate, secs};
 use crate::viewer::{Viewer, all_parts, notices};
 
 /// What becomes of a source on its way.
@@ -19,22 +19,42 @@ pub(crate) struct Way {
     pub(crate) delay: u64,
     /// What is lost, in seconds.
     pub(crate) holes: Vec<Range<f64>>,
+    /// Whether the packager is told so, after the last sample before each hole.
+    pub(crate) announced: bool,
+}
+
+impl Way {
+    /// What comes by it of the first seconds of a source: samples, and `None` where the source leaves. With when each comes.
+    fn steps(&self, source: &Frames, seconds: f64) -> Vec<(Instant, TrackId, Option<Sample>)> {
+        let lost = |sample: &Sample| self.holes.iter().any(|hole| hole.contains(&sample.dts.as_secs_f64()));
+        let (mut steps, mut leaves, mut now) = (Vec::new(), self.announced, at(ZERO));
+        for mut sample in source.between(ZERO, secs(seconds)) {
+            if !lost(&sample) {
+                sample.received += Duration::from_millis(self.delay);
+                (now, leaves) = (sample.received, self.announced);
+                steps.push((now, sample.track, Some(sample)));
+            } else if std::mem::take(&mut leaves) {
+                steps.push((now, sample.track, None));
+            }
+        }
+        steps
+    }
 }
 
 /// Packages sources that each come their own way.
 pub(crate) fn by_ways(sources: &[Frames], ways: &[Way], seconds: f64) -> Vec<Event> {
-    let samples = sources.iter().zip(ways).map(|(source, way)| -> Vec<Sample> {
-        let mut samples = source.between(ZERO, secs(seconds));
-        samples.retain(|sample| !way.holes.iter().any(|hole| hole.contains(&sample.dts.as_secs_f64())));
-        for sample in &mut samples {
-            sample.received += Duration::from_millis(way.delay);
-        }
-        samples
-    });
-    let samples = interleave(samples.collect::<Vec<_>>());
+    let steps = sources.iter().zip(ways).flat_map(|(source, way)| way.steps(source, seconds));
+    let mut steps: Vec<_> = steps.collect();
+    steps.sort_by_key(|(at, ..)| *at);
     let tracks: Vec<Track> = sources.iter().map(|source| source.track.clone()).collect();
     let mut packager = packager();
-    let mut events = stretch(&mut packager, &tracks, samples);
+    let mut events = packager.start(&tracks).unwrap();
+    for (_, track, sample) in steps {
+        events.extend(match sample {
+            Some(sample) => packager.push(sample),
+            None => packager.leave(track),
+        });
+    }
     events.extend(packager.end());
     check::consistent(&events);
     check::alike(&events);
@@ -47,7 +67,7 @@ pub(crate) fn by_ways(sources: &[Frames], ways: &[Way], seconds: f64) -> Vec<Eve
 }
 
 pub(crate) fn way(holes: &[Range<f64>]) -> Way {
-    Way { delay: 0, holes: holes.to_vec() }
+    Way { delay: 0, holes: holes.to_vec(), announced: false }
 }
 
 /// When each segment of a rendition with media begins, as Unix time.
@@ -81,7 +101,7 @@ fn rungs_are_cut_at_the_same_pictures_whichever_arrives_first() {
     for (_, rate) in *RATES {
         for half in [false, true] {
             for delays in [[0, 0, 0], [0, 400, 0], [400, 0, 0], [400, 0, 800], [0, 0, 700]] {
-                let ways = delays.map(|delay| Way { delay, holes: Vec::new() });
+                let ways = delays.map(|delay| Way { delay, holes: Vec::new(), announced: false });
                 let events = by_ways(&ladder(rate, half), &ways, 11.0);
                 assert!(notices(&events).is_empty(), "{}", segments(&events));
                 assert_eq!(starts(&events, 0), starts(&events, 1), "{rate:?} {half} {delays:?}");
@@ -107,6 +127,19 @@ fn when_the_leading_rung_stalls_another_leads() {
 fn when_all_pictures_stall_sound_goes_on_and_the_first_to_come_back_leads() {
     let ways = [way(&[6.7..13.0]), way(&[6.5..11.0]), way(&[])];
     insta::assert_snapshot!(segments(&by_ways(&ladder(rate(30, 1), false), &ways, 24.0)));
+}
+
+#[test]
+fn a_rung_with_b_frames_that_begins_late_begins_where_the_others_are_cut() {
+    let sources = || {
+        let mut sources = ladder(rate(30, 1), false);
+        for source in &mut sources[..2] {
+            source.reorder = &[2, 4, 1, 0];
+        }
+        sources
+    };
+    let events = by_ways(&sources(), &[way(&[]), way(&[0.0..3.0]), way(&[])], 9.0);
+    insta::assert_snapshot!(segments(&events));
 }
 
 /// Pictures that wait for the leading rung are not kept for ever.

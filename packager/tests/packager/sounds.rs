@@ -45,7 +45,7 @@ fn more_tracks_than_there_may_be_renditions_are_refused() {
 fn every_sound_is_cut_where_the_pictures_are() {
     for delays in [[0, 0, 0, 0], [400, 0, 0, 700], [0, 400, 700, 0]] {
         let [large, small, sound] = ladder(rate(30, 1), false);
-        let ways = delays.map(|delay| Way { delay, holes: Vec::new() });
+        let ways = delays.map(|delay| Way { delay, holes: Vec::new(), announced: false });
         let events = by_ways(&[large, small, sound, Frames::of(light_audio())], &ways, 11.0);
         assert!(notices(&events).is_empty(), "{}", segments(&events));
         assert_eq!(starts(&events, 2), starts(&events, 3));
@@ -58,7 +58,7 @@ fn every_sound_is_cut_where_the_pictures_are() {
 fn without_pictures_the_first_sound_leads_whatever_the_sampling_rates_are() {
     let sounds = || [Frames::audio(44_100), Frames::of(light_audio())];
     for delays in [[0, 0], [400, 0], [0, 700]] {
-        let events = by_ways(&sounds(), &delays.map(|delay| Way { delay, holes: Vec::new() }), 60.0);
+        let events = by_ways(&sounds(), &delays.map(|delay| Way { delay, holes: Vec::new(), announced: false }), 60.0);
         assert!(notices(&events).is_empty(), "{}", segments(&events));
         assert!(starts(&events, 0).len() > 25);
         assert!(apart(&starts(&events, 0), &starts(&events, 1)) < Duration::from_millis(23), "{}", segments(&events));

@@ -91,7 +91,7 @@ pub(crate) fn ladder(rate: FrameRate, half: bool) -> [Frames; 3] {
     let gop = (2.0 * rate.as_f64()).round() as u32;
     let small = if half { self::rate(rate.timescale().get(), 2 * rate.frame_ticks()) } else { rate };
     let track = Track { id: SMALL, ..small_video(small) };
-    let small = Frames { track, gop: if half { gop / 2 } else { gop }, reorder: &[0] };
+    let small = Frames { track, gop: if half { gop / 2 } else { gop }, reorder: &[0], first: 0 };
     [Frames::video(rate, gop), small, Frames::audio(48_000)]
 }
 
@@ -125,11 +125,13 @@ pub(crate) struct Frames {
     pub(crate) gop: u32,
     /// The composition offsets of a GOP's frames repeat these, in frames: [2, 4, 1, 0] is an encoder with B-frames.
     pub(crate) reorder: &'static [i64],
+    /// The decode time of the first frame, in frames.
+    pub(crate) first: i64,
 }
 
 impl Frames {
     pub(crate) fn video(rate: FrameRate, gop: u32) -> Self {
-        Self { track: video(rate), gop, reorder: &[0] }
+        Self { track: video(rate), gop, reorder: &[0], first: 0 }
     }
 
     pub(crate) fn audio(sample_rate: u32) -> Self {
@@ -138,13 +140,13 @@ impl Frames {
 
     /// Of a track of sound.
     pub(crate) fn of(track: Track) -> Self {
-        Self { track, gop: 1, reorder: &[0] }
+        Self { track, gop: 1, reorder: &[0], first: 0 }
     }
 
     /// The frame with this number, received `delay` after its decode time.
     pub(crate) fn frame(&self, number: u32, delay: Duration) -> Sample {
         let ticks = i64::from(self.track.frame_ticks.unwrap());
-        let dts = i64::from(number) * ticks;
+        let dts = (i64::from(number) + self.first) * ticks;
         let sync = number.is_multiple_of(self.gop);
         let reorder = self.reorder[(number % self.gop) as usize % self.reorder.len()];
         sample(&self.track, dts, dts + reorder * ticks, sync, delay)
