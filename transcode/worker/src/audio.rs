@@ -15,6 +15,7 @@ use gstreamer_app::AppSinkCallbacks;
 use touchline_transcode::message::{Answer, Fault, Input, Output, Report};
 use touchline_transcode::plan::{self, Codec};
 
+use crate::blocks::{Blocks, SAMPLES};
 use crate::chain::{self, Chain, bad_plan};
 use crate::clock::Clock;
 use crate::intake::Intake;
@@ -22,10 +23,8 @@ use crate::link::Answers;
 use crate::meter::{Count, Meter};
 use crate::rung::codec_data;
 
-/// Samples in an access unit of AAC-LC, of each channel (ISO/IEC 14496-3).
-const BLOCK: usize = 1_024;
 /// Bytes of a sample as it goes from the decoder to the encoders: a 32-bit float.
-const SAMPLE: usize = 4;
+const SAMPLE_SIZE: usize = 4;
 /// Channels that are kept; more are mixed down.
 const MAX_CHANNELS: u8 = 2;
 
@@ -49,15 +48,8 @@ impl Audio {
             plan.rungs.iter().map(|rung| Rung::start(rung, answers, ended.clone())).collect::<Result<_, _>>()?;
         let meters = rungs.iter().map(|rung| rung.meter.clone()).collect();
         let channels = plan.channels.clamp(1, MAX_CHANNELS);
-        let blocks = Blocks {
-            clock,
-            timescale: plan.source.timescale,
-            channels: channels.into(),
-            rate: None,
-            rest: Vec::new(),
-            pts: None,
-            rungs,
-        };
+        let decoded =
+            Decoded { clock, timescale: plan.source.timescale, channels: channels.into(), blocks: None, rungs };
 
         let caps = gst::Caps::builder("audio/mpeg").field("mpegversion", 4).field("stream-format", "raw");
         let caps = caps.field("codec_data", gst::Buffer::from_slice(plan.source.record.clone())).build();
@@ -66,7 +58,7 @@ impl Audio {
         let samples = gst::Caps::builder("audio/x-raw").field("format", "F32LE").field("layout", "interleaved");
         let samples = chain::caps_filter(&samples.field("channels", i32::from(channels)).build())?;
         let elements = [decoder, chain::make("audioconvert")?, samples];
-        let chain = Chain::start(Some(&caps), &elements, blocks.callbacks(answers.clone()), answers)?;
+        let chain = Chain::start(Some(&caps), &elements, decoded.callbacks(answers.clone()), answers)?;
         let intake = Intake::new(chain.source.clone(), clock);
         Ok(Self { intake, audio_in: Arc::default(), meters, _chain: chain })
     }
@@ -98,86 +90,53 @@ impl Audio {
     }
 }
 
-/// The end of the decoder: cuts what comes out into blocks for the encoders.
-struct Blocks {
+/// The end of the decoder.
+struct Decoded {
     clock: Clock,
     timescale: u32,
     channels: usize,
-    /// Samples per second; known from the first on, and the same ever after.
-    rate: Option<u32>,
-    /// Less than a block.
-    rest: Vec<u8>,
-    /// The PTS of its first sample, if there is a rest.
-    pts: Option<i64>,
+    /// Samples per second, and what cuts them; known from the first on, and the same ever after.
+    blocks: Option<(i32, Blocks)>,
     rungs: Vec<Rung>,
 }
 
-impl Blocks {
+impl Decoded {
     fn callbacks(self, answers: Answers) -> AppSinkCallbacks {
-        let blocks = Arc::new(Mutex::new(self));
-        let end = blocks.clone();
+        let decoded = Arc::new(Mutex::new(self));
+        let end = decoded.clone();
         AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                if let Err(fault) = blocks.lock().unwrap_or_else(PoisonError::into_inner).sound(&sample) {
+                decoded.lock().unwrap_or_else(PoisonError::into_inner).sound(&sample).map_err(|fault| {
                     answers.fault(&fault);
-                    return Err(gst::FlowError::Error);
-                }
-                Ok(gst::FlowSuccess::Ok)
+                    gst::FlowError::Error
+                })
             })
             .eos(move |_| end.lock().unwrap_or_else(PoisonError::into_inner).rungs.iter().for_each(Rung::end))
             .build()
     }
 
-    fn sound(&mut self, sample: &gst::Sample) -> Result<(), Fault> {
-        let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps()) else { return Ok(()) };
-        let rate = self.follow(caps)?;
-        let (Some(time), Ok(bytes)) = (buffer.pts(), buffer.map_readable()) else { return Ok(()) };
-        let pts = self.clock.ticks(time);
-        let held = self.rest.len() / (self.channels * SAMPLE);
-        let first = self.pts.take().unwrap_or(pts);
-        self.rest.extend_from_slice(&bytes);
-        let size = BLOCK * self.channels * SAMPLE;
-        let whole = self.rest.len() / size * size;
-        let rest = self.rest.split_off(whole);
-        let blocks = std::mem::replace(&mut self.rest, rest);
-        for (nth, block) in blocks.chunks_exact(size).enumerate() {
-            // What the decoder gives at once starts at `pts`; only the first block can have begun before.
-            let pts = if nth == 0 { first } else { pts + self.ticks(nth * BLOCK - held, rate) };
-            self.rungs.iter_mut().for_each(|rung| rung.encode(block, pts, rate));
+    fn sound(&mut self, sample: &gst::Sample) -> Result<gst::FlowSuccess, Fault> {
+        let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps()) else { return Ok(gst::FlowSuccess::Ok) };
+        let pts = buffer.pts().map(|time| self.clock.ticks(time));
+        let rungs = &mut self.rungs;
+        let rate = caps.structure(0).and_then(|first| first.get::<i32>("rate").ok()).unwrap_or_default();
+        let (known, blocks) = self.blocks.get_or_insert_with(|| {
+            rungs.iter().for_each(|rung| rung.follow(caps));
+            let hertz = u32::try_from(rate).unwrap_or(self.timescale);
+            (rate, Blocks::new(self.channels * SAMPLE_SIZE, self.timescale, hertz))
+        });
+        if *known != rate {
+            let reason = format!("the sound changes from {known} to {rate} samples per second: a new worker can follow it");
+            return Err(Fault { place: "avdec_aac".into(), reason, encoder: false });
         }
-        if !self.rest.is_empty() {
-            let behind = if whole == 0 { None } else { Some(pts + self.ticks(whole / size * BLOCK - held, rate)) };
-            self.pts = behind.or(Some(first));
-        }
-        Ok(())
-    }
-
-    /// The rate of what follows. An encoder cannot change it on its way.
-    fn follow(&mut self, caps: &gst::CapsRef) -> Result<u32, Fault> {
-        let rate =
-            caps.structure(0).and_then(|first| first.get::<i32>("rate").ok()).and_then(|rate| u32::try_from(rate).ok());
-        let rate = rate.unwrap_or(self.timescale);
-        match self.rate {
-            Some(known) if known == rate => Ok(rate),
-            Some(known) => Err(Fault {
-                place: "avdec_aac".into(),
-                reason: format!(
-                    "the sound changes from {known} to {rate} samples per second; a new worker can follow it"
-                ),
-                encoder: false,
-            }),
-            None => {
-                self.rate = Some(rate);
-                self.rungs.iter().for_each(|rung| rung.follow(caps));
-                Ok(rate)
+        if let (Some(pts), Ok(sound)) = (pts, buffer.map_readable()) {
+            for (pts, block) in blocks.cut(pts, &sound) {
+                let block = gst::Buffer::from_slice(block);
+                rungs.iter_mut().for_each(|rung| rung.encode(&block, pts, rate));
             }
         }
-    }
-
-    fn ticks(&self, samples: usize, rate: u32) -> i64 {
-        let ticks = samples as u64 * u64::from(self.timescale) / u64::from(rate.max(1));
-        i64::try_from(ticks).unwrap_or(i64::MAX)
+        Ok(gst::FlowSuccess::Ok)
     }
 }
 
@@ -214,17 +173,17 @@ impl Rung {
         self.chain.source.set_caps(Some(&caps.to_owned()));
     }
 
-    fn encode(&mut self, block: &[u8], pts: i64, rate: u32) {
+    fn encode(&mut self, block: &gst::BufferRef, pts: i64, rate: i32) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(pts);
-        let mut buffer = gst::Buffer::from_slice(block.to_vec());
-        if let Some(buffer) = buffer.get_mut() {
-            // Without a gap, whatever the source does: a gap would have the encoder start anew.
-            let time = |samples| gst::ClockTime::SECOND.mul_div_round(samples, rate.max(1).into());
-            buffer.set_pts(time(self.fed));
+        // Bytes are shared, times are not: the encoder's have no gap, whatever the source's do. It would start anew.
+        let mut block = block.to_owned();
+        if let Some(block) = block.get_mut() {
+            let rate = u64::try_from(rate).unwrap_or_default().max(1);
+            block.set_pts(gst::ClockTime::SECOND.mul_div_round(self.fed, rate));
         }
-        self.fed += BLOCK as u64;
+        self.fed += SAMPLES as u64;
         // An encoder that has failed takes nothing; that is told where it failed.
-        let _ = self.chain.source.push_buffer(buffer);
+        let _ = self.chain.source.push_buffer(block);
     }
 
     fn end(&self) {

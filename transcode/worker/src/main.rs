@@ -8,6 +8,7 @@
 //! It is the only place that names GStreamer. Whatever a codec does here, it does to this process alone.
 
 mod audio;
+mod blocks;
 mod chain;
 mod clock;
 mod encoder;

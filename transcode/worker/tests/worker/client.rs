@@ -5,7 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Worker {
     process: Child,
     socket: UnixStream,
-    answers: JoinHandle<Vec<Answer>>,
+    answers: Receiver<Answer>,
+    said: Vec<Answer>,
 }
 
 impl Worker {
@@ -32,7 +34,9 @@ impl Worker {
             .unwrap();
         let from = socket.try_clone().unwrap();
         from.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut worker = Self { process, socket, answers: thread::spawn(move || read(from)) };
+        let (to, answers) = channel();
+        thread::spawn(move || read(from, &to));
+        let mut worker = Self { process, socket, answers, said: Vec::new() };
         worker.send(&Request::Plan(plan));
         worker
     }
@@ -49,22 +53,35 @@ impl Worker {
         }
     }
 
+    /// Until it has said this.
+    pub(crate) fn wait_for(&mut self, wanted: impl Fn(&Answer) -> bool) {
+        while !self.said.last().is_some_and(&wanted) {
+            self.said.push(self.answers.recv().unwrap());
+        }
+    }
+
+    /// Until a rung has this picture.
+    pub(crate) fn wait_for_output(&mut self, rung: u8, pts: i64) {
+        self.wait_for(|answer| matches!(answer, Answer::Output(output) if output.stream == rung && output.pts == pts));
+    }
+
     /// Has it end, and tells all it has said.
     pub(crate) fn end(mut self) -> Said {
         self.send(&Request::End);
-        Said { answers: self.answers.join().unwrap(), status: self.process.wait().unwrap() }
+        self.said.extend(self.answers.iter());
+        Said { answers: self.said, status: self.process.wait().unwrap() }
     }
 }
 
-fn read(mut socket: UnixStream) -> Vec<Answer> {
-    let (mut buffer, mut bytes, mut answers) = (BytesMut::new(), [0; 65_536], Vec::new());
+fn read(mut socket: UnixStream, to: &Sender<Answer>) {
+    let (mut buffer, mut bytes) = (BytesMut::new(), [0; 65_536]);
     loop {
         match socket.read(&mut bytes).unwrap() {
-            0 => return answers,
+            0 => return,
             read => buffer.extend_from_slice(&bytes[..read]),
         }
         while let Some(packet) = Packet::take(&mut buffer).unwrap() {
-            answers.push(Answer::try_from(packet).unwrap());
+            to.send(Answer::try_from(packet).unwrap()).unwrap();
         }
     }
 }
