@@ -59,19 +59,22 @@ export function play(video, url) {
   const onEnded = () => settle({ kind: 'ended' });
   video.addEventListener('ended', onEnded);
 
-  let [position, movedAt] = [-1, 0];
+  let [position, movedAt, helped, jumped] = [-1, 0, 0, false];
   const pacer = setInterval(() => {
     const now = performance.now();
     const pausedByViewer = video.paused && video.played.length > 0;
     const still = video.currentTime === position && video.buffered.length > 0 && !pausedByViewer;
-    if (!still) [position, movedAt] = [video.currentTime, now];
+    if (!still) [position, movedAt, helped, jumped] = [video.currentTime, now, jumped ? helped : 0, false];
     const live = hls.latestLevelDetails?.live ?? true;
     // The last frames of sound and picture seldom end together, and then the video does not say that it has ended.
     if (!live && now - movedAt > OVER_AFTER_MS) return settle({ kind: 'ended' });
     const aim = hls.liveSyncPosition;
     if (aim === null || !live || video.buffered.length === 0 || pausedByViewer) return;
-    const { jump, rate } = pace({ behind: aim - position, buffer: bufferAhead(video), standingStillMs: now - movedAt });
-    if (jump > 0) video.currentTime += jump;
+    const { jump, rate } = pace({ behind: aim - position, buffer: bufferAhead(video), standingStillMs: now - movedAt, helped });
+    if (jump > 0) {
+      video.currentTime += jump;
+      [helped, jumped] = [helped + 1, true];
+    }
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }, PACE_EVERY_MS);
 

@@ -11,7 +11,8 @@ const MAX_CHANGE = 0.1;
 const GAIN = 0.2;
 /** What stays buffered after a jump, in seconds. */
 const JUMP_MARGIN_S = 0.2;
-/** A picture that stands still this long although there is more to play is helped over the hole, in milliseconds. */
+/** A picture that stands still this long although there is more to play is helped over the hole, in milliseconds. Each help
+ * that did not help doubles it: what is jumped to has to be loaded first, and another jump would only begin that anew. */
 const HELP_AFTER_MS = 700;
 
 /**
@@ -21,16 +22,19 @@ const HELP_AFTER_MS = 700;
  * @param {number} state.behind seconds
  * @param {number} state.buffer seconds that can be played without anything more arriving
  * @param {number} state.standingStillMs
+ * @param {number} state.helped how often the picture has been helped and has not moved since
  * @returns {{ jump: number, rate: number }}
  */
-export function pace({ behind, buffer, standingStillMs }) {
+export function pace({ behind, buffer, standingStillMs, helped }) {
   const jump = Math.min(behind, buffer - JUMP_MARGIN_S);
   if (behind > JUMP_S && jump > JUMP_S / 2) return { jump, rate: 1 };
   // hls.js can stay where it has no audio: before a hole of a millisecond, when it takes the segment before as the next to
   // load, and as loaded; or at a start before the first audio that it loads. The aim lies beyond the buffer only where the
   // playlist has more.
-  if (standingStillMs > HELP_AFTER_MS && behind > buffer + JUMP_MARGIN_S) return { jump: behind, rate: 1 };
+  if (standingStillMs > HELP_AFTER_MS * 2 ** helped && behind > buffer + JUMP_MARGIN_S) return { jump: behind, rate: 1 };
   if (Math.abs(behind) < CLOSE_S) return { jump: 0, rate: 1 };
+  // Where so little is left, hurrying would only make it stand still.
+  if (behind > 0 && buffer < JUMP_MARGIN_S) return { jump: 0, rate: 1 };
   const change = Math.max(-MAX_CHANGE, Math.min(MAX_CHANGE, behind * GAIN));
   // Steps of a hundredth, so that the rate is not set anew with every look.
   return { jump: 0, rate: 1 + Math.sign(change) * Math.max(0.01, Math.round(Math.abs(change) * 100) / 100) };

@@ -66,10 +66,11 @@ test('latency is told by the programme date, or by the distance to the edge wher
 });
 
 test('a picture too far behind jumps within what is buffered, a little behind it hurries, too near it dawdles', () => {
-  const moving = (behind, buffer) => pace({ behind, buffer, standingStillMs: 0 });
+  const moving = (behind, buffer) => pace({ behind, buffer, standingStillMs: 0, helped: 0 });
   assert.deepEqual(moving(1.8, 2.4), { jump: 1.8, rate: 1 });
   assert.deepEqual(moving(1.8, 1.5), { jump: 1.3, rate: 1 });
   assert.deepEqual(moving(1.8, 0.4), { jump: 0, rate: 1.1 }, 'what is not there cannot be jumped to');
+  assert.deepEqual(moving(1.8, 0.1), { jump: 0, rate: 1 }, 'nor hurried to');
   assert.deepEqual(moving(0.3, 0.9), { jump: 0, rate: 1.06 });
   assert.deepEqual(moving(0.04, 0.6), { jump: 0, rate: 1 });
   assert.deepEqual(moving(-0.4, 0.2), { jump: 0, rate: 0.92 });
@@ -77,10 +78,12 @@ test('a picture too far behind jumps within what is buffered, a little behind it
 });
 
 test('a picture that stands still jumps to where there is more to play, and only there', () => {
-  const standing = (behind, buffer, standingStillMs) => pace({ behind, buffer, standingStillMs }).jump;
+  const standing = (behind, buffer, standingStillMs, helped = 0) => pace({ behind, buffer, standingStillMs, helped }).jump;
   assert.equal(standing(0.8, 0.1, 800), 0.8);
   assert.equal(standing(0.8, 0.1, 500), 0, 'it may move by itself yet');
   assert.equal(standing(0.1, 0.1, 5_000), 0, 'the publisher is away');
+  assert.equal(standing(0.8, 0.1, 800, 1), 0, 'what it was helped to is still being loaded');
+  assert.equal(standing(0.8, 0.1, 1_500, 1), 0.8);
 });
 
 test('nothing is said over a picture that moves', () => {
