@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use touchline_media::{ChannelName, Kind};
 use touchline_packager::{
@@ -17,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::spool::{self, Folder};
 use crate::text::Text;
+use crate::thumbnail::Thumbnail;
 use crate::version::Version;
 
 /// The end of a channel that is written: there is one.
@@ -49,6 +51,11 @@ impl Writer {
         self.channel.publish_multivariant(events);
         self.channel.spool(events);
     }
+
+    /// Shows this JPEG as the channel's thumbnail from now on. More than a mebibyte is refused, and said once.
+    pub fn thumbnail(&mut self, jpeg: Bytes) {
+        self.channel.thumbnail.set(&self.channel.name, jpeg);
+    }
 }
 
 /// A channel as viewers see it.
@@ -57,6 +64,7 @@ pub(crate) struct Channel {
     presentation: Arc<Presentation>,
     renditions: Vec<Rendition>,
     multivariant: watch::Sender<Multivariant>,
+    thumbnail: Thumbnail,
     holds: Holds,
     metrics: Metrics,
     /// Where segments far from the live edge are kept; `None`: in memory.
@@ -105,7 +113,16 @@ impl Channel {
         // RFC 8216bis 6.2.5.2: no request is held for more than three target durations.
         let holds = Holds::new(settings.held_per_channel, presentation.three_targets(), metrics.clone());
         let renditions = presentation.ids().map(|id| Rendition::new(&presentation, id, metrics.clone())).collect();
-        Self { name, presentation, renditions, multivariant: watch::Sender::default(), holds, metrics, folder }
+        Self {
+            name,
+            presentation,
+            renditions,
+            multivariant: watch::Sender::default(),
+            thumbnail: Thumbnail::default(),
+            holds,
+            metrics,
+            folder,
+        }
     }
 
     /// The multivariant playlist, as soon as there is one.
@@ -152,6 +169,11 @@ impl Channel {
             Found::Next => state.closed.map(|why| Err(self.closed(why))),
         };
         self.holds.until(&rendition.state, judge).await.unwrap_or_else(|why| Err(self.unfulfilled(why)))
+    }
+
+    /// The newest still picture, as a JPEG.
+    pub(crate) fn thumbnail(&self) -> Result<Bytes, Error> {
+        self.thumbnail.get().ok_or_else(|| Error::NoThumbnail { channel: self.name.clone() })
     }
 
     /// What was asked for is past its time, or not there yet.

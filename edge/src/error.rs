@@ -34,6 +34,12 @@ pub(crate) enum Error {
         /// The channel asked for.
         channel: ChannelName,
     },
+    /// The channel has no still picture.
+    #[error("channel {channel} has no thumbnail")]
+    NoThumbnail {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
     /// The delivery directives do not parse.
     #[error("playlist of channel {channel}: {reason}")]
     Directives {
@@ -82,9 +88,11 @@ impl Error {
     /// The status that says it.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchPath | Self::NotLive { .. } | Self::NoRendition { .. } | Self::NoResource { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoSuchPath
+            | Self::NotLive { .. }
+            | Self::NoRendition { .. }
+            | Self::NoResource { .. }
+            | Self::NoThumbnail { .. } => StatusCode::NOT_FOUND,
             Self::ChannelName(_) | Self::Directives { .. } | Self::TooFar { .. } => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -109,6 +117,10 @@ impl Error {
             Self::NoResource { .. } => {
                 "reload the playlist: what it lists is there, and only the part that it hints at can be asked for early"
             }
+            Self::NoThumbnail { .. } => {
+                "the first comes some seconds after the pictures, and only where these are transcoded; /channels.json says \
+                 which channels have one"
+            }
             Self::Directives { .. } => "send _HLS_msn, or _HLS_msn and _HLS_part, as plain decimal integers, each once",
             Self::TooFar { .. } => "ask for the part or segment that follows the last one of the playlist",
             Self::Range { .. } => "leave the Range header out, or begin within the resource",
@@ -124,6 +136,7 @@ impl Error {
             Self::NotLive { channel }
             | Self::NoRendition { channel }
             | Self::NoResource { channel }
+            | Self::NoThumbnail { channel }
             | Self::Directives { channel, .. }
             | Self::TooFar { channel }
             | Self::HoldTimeout { channel, .. }
@@ -148,6 +161,7 @@ impl Error {
             | Self::Method
             | Self::NotLive { .. }
             | Self::NoRendition { .. }
+            | Self::NoThumbnail { .. }
             | Self::Directives { .. } => Lifetime::ERROR,
         }
     }

@@ -26,6 +26,7 @@ mod settings;
 mod socket;
 pub mod spool;
 mod text;
+mod thumbnail;
 pub mod tls;
 mod version;
 

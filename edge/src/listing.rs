@@ -3,6 +3,7 @@ use serde::Serialize;
 use touchline_packager::{Epoch, Media};
 
 use crate::channel::Channel;
+use crate::request;
 
 /// A channel in the list of those that are live: one entry of `/channels.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +20,8 @@ pub struct Listing {
     pub frame_rate: Option<f64>,
     /// The RFC 6381 strings of all renditions, each once.
     pub codecs: Vec<String>,
+    /// The path of its thumbnail, once there is one.
+    pub thumbnail: Option<String>,
 }
 
 impl Listing {
@@ -41,6 +44,7 @@ impl Listing {
             height: video.map(|(_, height, _)| height),
             frame_rate: video.and_then(|(.., rate)| rate).map(|rate| (rate.as_f64() * 1_000.0).round() / 1_000.0),
             codecs,
+            thumbnail: channel.thumbnail().is_ok().then(|| request::thumbnail(channel.name())),
         }
     }
 }

@@ -74,6 +74,8 @@ pub enum Kind {
     Part,
     /// A whole segment.
     Segment,
+    /// A thumbnail.
+    Thumbnail,
     /// A preflight of a browser.
     Preflight,
     /// Nothing that is served.
@@ -100,6 +102,7 @@ impl EncodeLabelValue for Kind {
             Self::Init => "init",
             Self::Part => "part",
             Self::Segment => "segment",
+            Self::Thumbnail => "thumbnail",
             Self::Preflight => "preflight",
             Self::Other => "other",
         };

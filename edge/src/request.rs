@@ -20,6 +20,8 @@ pub(crate) enum Request {
     Channels,
     /// `/live/CHANNEL/index.m3u8`.
     Multivariant(ChannelName),
+    /// `/live/CHANNEL/thumbnail.jpg`.
+    Thumbnail(ChannelName),
     /// `/live/CHANNEL/RENDITION/index.m3u8`.
     Media {
         channel: ChannelName,
@@ -32,6 +34,12 @@ pub(crate) enum Request {
 }
 
 const PLAYLIST: &str = "index.m3u8";
+const THUMBNAIL: &str = "thumbnail.jpg";
+
+/// The path of a channel's thumbnail.
+pub(crate) fn thumbnail(channel: &ChannelName) -> String {
+    format!("/live/{channel}/{THUMBNAIL}")
+}
 
 impl Request {
     /// Reads a path and a query as they were sent. Nothing is percent-decoded: no name that is served needs escaping, so
@@ -47,6 +55,7 @@ impl Request {
             [Some("watch"), Some(channel), Some(""), None, _] => Ok(Self::WatchSlash(channel.parse()?)),
             [Some("assets"), Some(name), None, ..] => Ok(Self::Asset(name.into())),
             [Some("live"), Some(channel), Some(PLAYLIST), None, ..] => Ok(Self::Multivariant(channel.parse()?)),
+            [Some("live"), Some(channel), Some(THUMBNAIL), None, ..] => Ok(Self::Thumbnail(channel.parse()?)),
             [Some("live"), Some(channel), Some(rendition), Some(PLAYLIST), None] => Ok(Self::Media {
                 channel: channel.parse()?,
                 rendition: rendition.into(),
@@ -65,6 +74,7 @@ impl Request {
         match self {
             Self::Index | Self::Watch(_) | Self::WatchSlash(_) | Self::Asset(_) | Self::Channels => Kind::Page,
             Self::Multivariant(_) => Kind::Multivariant,
+            Self::Thumbnail(_) => Kind::Thumbnail,
             Self::Media { .. } => Kind::Playlist,
             Self::Resource { name, .. } => Kind::of(name.item),
         }
@@ -88,6 +98,7 @@ mod tests {
             ("/watch/main/", Request::WatchSlash(main.clone())),
             ("/assets/watch-Bx3_9-aQ.js", Request::Asset("watch-Bx3_9-aQ.js".into())),
             ("/live/main/index.m3u8", Request::Multivariant(main.clone())),
+            (&thumbnail(&main), Request::Thumbnail(main.clone())),
             (
                 "/live/main/video/index.m3u8",
                 Request::Media {
@@ -113,6 +124,9 @@ mod tests {
             "/live/",
             "/live/main",
             "/live/main/",
+            "/live/main/thumbnail.png",
+            "/live/main/thumbnail.jpg/",
+            "/live/main/video/thumbnail.jpg",
             "/watch",
             "/watch/main//",
             "/assets",

@@ -89,6 +89,11 @@ pub(crate) fn media(whole: Body, content_type: &'static str, range: Option<Range
     Ok(response)
 }
 
+/// A still picture.
+pub(crate) fn jpeg(jpeg: Bytes, lifetime: Lifetime) -> Response<Body> {
+    of(StatusCode::OK, "image/jpeg", lifetime, jpeg)
+}
+
 /// A value as JSON.
 pub(crate) fn json(status: StatusCode, lifetime: Lifetime, value: &impl Serialize) -> Response<Body> {
     // Serialising a plain struct to memory does not fail; if it did, an empty body would still say the status.

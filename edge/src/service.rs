@@ -68,6 +68,7 @@ async fn answer(hub: &Hub, asked: Request, wishes: Wishes) -> Result<Response<Bo
         Request::Asset(name) => page::asset(&name, wishes.gzip),
         Request::Channels => Ok(channels(hub)),
         Request::Multivariant(channel) => multivariant(hub, &channel, wishes).await,
+        Request::Thumbnail(channel) => thumbnail(hub, &channel),
         Request::Media { channel, rendition, directives } => {
             playlist(hub, &channel, &rendition, directives, wishes).await
         }
@@ -110,7 +111,13 @@ async fn playlist(
     Ok(response::text(version.text(skip), response::PLAYLIST, lifetime, wishes.gzip))
 }
 
-/// Half a target duration, in whole seconds: RFC 8216bis appendix B.1 for a playlist that was not asked for by directives.
+fn thumbnail(hub: &Hub, channel: &ChannelName) -> Result<Response<Body>, Error> {
+    let channel = hub.channel(channel)?;
+    Ok(response::jpeg(channel.thumbnail()?, changing(channel.presentation().target_duration)))
+}
+
+/// Half a target duration, in whole seconds: RFC 8216bis appendix B.1 for a playlist that was not asked for by directives. A
+/// thumbnail changes about as often.
 fn changing(target_duration: u32) -> Lifetime {
     Lifetime::Seconds(u64::from(target_duration / 2).max(1))
 }

@@ -12,3 +12,4 @@ mod responses;
 mod sockets;
 mod spool;
 mod stage;
+mod thumbnails;
