@@ -27,6 +27,26 @@ function draw(bytes, size, brightness = (bit) => (bit ? 255 : 0)) {
   return [rgba, width, ROWS * size];
 }
 
+/** A smaller picture of the same: each pixel is the mean of what it covers. */
+function scaled([rgba, width, height], share) {
+  const [columns, rows] = [Math.round(width * share), Math.round(height * share)];
+  const smaller = new Uint8ClampedArray(4 * columns * rows);
+  const covered = (pixel, of, from) => {
+    const [begin, end] = [(pixel * from) / of, ((pixel + 1) * from) / of];
+    const whole = Array.from({ length: Math.ceil(end) - Math.floor(begin) }, (_, step) => Math.floor(begin) + step);
+    return whole.map((at) => [at, (Math.min(at + 1, end) - Math.max(at, begin)) / (end - begin)]);
+  };
+  for (let y = 0; y < rows; y += 1) {
+    const across = covered(y, rows, height);
+    for (let x = 0; x < columns; x += 1) {
+      const along = covered(x, columns, width);
+      const sum = across.reduce((all, [row, tall]) => all + along.reduce((line, [column, wide]) => line + wide * rgba[4 * (row * width + column)], 0) * tall, 0);
+      smaller.fill(sum, 4 * (y * columns + x), 4 * (y * columns + x) + 4);
+    }
+  }
+  return [smaller, columns, rows];
+}
+
 test('reads the vectors shared with the encoder', async () => {
   const all = await vectors();
   assert.equal(all.length, 5);
@@ -39,6 +59,14 @@ test('reads them from pixels, also small and noisy ones', async () => {
       assert.deepEqual(decode(...draw(bytes, size), unixMs), { unixMs, sequence });
       const noisy = draw(bytes, size, (bit, pixel) => (bit ? 190 : 60) + ((pixel * 7919) % 97) - 48);
       assert.deepEqual(decode(...noisy, unixMs), { unixMs, sequence });
+    }
+  }
+});
+
+test('reads them from renditions of fewer lines, whose cells are no whole number of pixels', async () => {
+  for (const { unixMs, sequence, bytes } of await vectors()) {
+    for (const lines of [480, 360, 240]) {
+      assert.deepEqual(decode(...scaled(draw(bytes, 20), lines / 720), unixMs), { unixMs, sequence }, `${lines} lines`);
     }
   }
 });

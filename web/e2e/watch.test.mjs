@@ -80,6 +80,8 @@ test('the figures beneath the picture are those of the stream', { timeout: 2 * P
   assert.ok(latency < 5, `${latency} s behind live`);
   assert.ok(targetLatency > 0 && targetLatency < 2, `low latency aims at ${targetLatency} s from the edge`);
   assert.match(player, /^hls\.js /);
+  assert.ok(await page.locator('#quality').isHidden(), 'one rendition is no choice');
+  assert.ok(await page.locator('[data-stat="rendition"]').isHidden());
 
   assert.equal(await page.locator('#unmute').isVisible(), true);
   await page.keyboard.press('m');
