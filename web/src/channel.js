@@ -8,6 +8,7 @@
  * @property {number} [height] pixels
  * @property {number} [frame_rate] frames per second
  * @property {string[]} [codecs] RFC 6381
+ * @property {string | null} [thumbnail] path of a JPEG
  */
 
 /**

@@ -1,11 +1,14 @@
 // The page at /: the channels that are live, kept up to date.
 
-import { describe } from './channel.js';
+import { Card } from './card.js';
 import { ffmpegCommand, rtmpServer } from './publish.js';
 
 /** @typedef {import('./channel.js').Channel} Channel */
 
 const REFRESH_MS = 3_000;
+
+/** Those on the page, by the names of their channels. @type {Map<string, Card>} */
+let cards = new Map();
 
 const list = element('channels');
 const summary = element('summary');
@@ -44,9 +47,13 @@ async function refresh() {
 /** @param {Channel[]} channels */
 function show(channels) {
   const now = Date.now();
-  const cards = channels.map((channel) => card(channel, now));
-  // Replacing unchanged cards would take the keyboard focus away.
-  if (cards.map((item) => item.outerHTML).join('') !== list.innerHTML) list.replaceChildren(...cards);
+  const before = cards;
+  cards = new Map(channels.map(({ name }) => [name, before.get(name) ?? new Card(name)]));
+  // Putting cards where they are already would take the keyboard focus away.
+  if ([...cards.keys()].join() !== [...before.keys()].join()) {
+    list.replaceChildren(...[...cards.values()].map((card) => card.element));
+  }
+  for (const channel of channels) cards.get(channel.name)?.update(channel, now);
   say(channels.length === 0 ? 'Nothing is live right now.' : `${channels.length} live`);
   element('how-to').hidden = false;
 }
@@ -54,29 +61,6 @@ function show(channels) {
 /** @param {string} text */
 function say(text) {
   if (summary.textContent !== text) summary.textContent = text;
-}
-
-/**
- * @param {Channel} channel
- * @param {number} now
- */
-function card(channel, now) {
-  const item = document.createElement('li');
-  const link = item.appendChild(document.createElement('a'));
-  link.href = `/watch/${encodeURIComponent(channel.name)}`;
-  const top = link.appendChild(document.createElement('span'));
-  top.className = 'top';
-  const name = top.appendChild(document.createElement('span'));
-  name.className = 'name';
-  name.textContent = channel.name;
-  const badge = top.appendChild(document.createElement('span'));
-  badge.className = 'badge';
-  badge.dataset.live = 'true';
-  badge.textContent = 'Live';
-  const facts = link.appendChild(document.createElement('span'));
-  facts.className = 'facts';
-  facts.textContent = describe(channel, now);
-  return item;
 }
 
 /** @param {string} id */
