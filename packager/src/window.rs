@@ -233,11 +233,13 @@ impl Window {
         self.rendition
     }
 
-    /// Whether its media is missing at the live edge: the newest segment is a gap, and not the one that it opens with.
+    /// Whether its media is missing at the live edge: the newest segment is a gap, and neither the one that it opens with
+    /// nor one that evens out its number with the others' where their publisher stopped.
     pub fn in_gap(&self) -> bool {
         let whole = self.segments.back().map(|retained| &retained.segment);
-        let newest = self.open.as_ref().or(whole);
-        newest.is_some_and(|newest| newest.gap && newest.msn > self.presentation.first_msn)
+        let Some(newest) = self.open.as_ref().or(whole) else { return false };
+        let evens_out = newest.whole.is_some() && newest.parts.len() == 1;
+        newest.gap && !evens_out && newest.msn > self.presentation.first_msn
     }
 
     /// The bitrates measured so far; `None` before the first part that is not a gap.

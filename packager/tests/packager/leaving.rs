@@ -135,6 +135,19 @@ fn players_that_join_are_not_sent_to_a_rung_that_is_away() {
     insta::assert_snapshot!("multivariant_without_a_rung", Viewer::of(&events).multivariant().unwrap());
 }
 
+/// The publisher drops while a rung is behind by the beginning of a segment.
+#[test]
+fn a_rung_that_lacks_the_last_segment_of_a_stretch_is_still_offered() {
+    let [large, small, _] = ladder(rate(30, 1), false);
+    let mut packager = packager();
+    let samples = interleave([large.between(ZERO, secs(6.1)), small.between(ZERO, secs(6.0))]);
+    let mut events = stretch(&mut packager, &[large.track.clone(), small.track.clone()], samples);
+    events.extend(packager.pause());
+    assert!(all_parts(&events, 1).last().unwrap().gap, "{}", segments(&events));
+    let text = Viewer::of(&events).multivariant().unwrap();
+    assert!(text.contains("720p/index.m3u8") && text.contains("360p/index.m3u8"), "{text}");
+}
+
 #[test]
 fn when_the_lighter_sound_is_away_all_pictures_play_with_the_other() {
     let [large, small, sound] = ladder(rate(30, 1), false);
