@@ -1,8 +1,6 @@
 // A watch page in headless Chromium whose network becomes slow and fast again: which renditions it plays, and how the picture
 // gets from one to the next.
 
-/** A step from picture to picture that is off by more than this share of a frame is a seam. */
-const UNEVEN = 0.5;
 /** Pictures this near to a switch belong to it, in milliseconds. */
 const AROUND_MS = 500;
 
@@ -35,9 +33,10 @@ export async function open(browser, url) {
 }
 
 /**
- * A frame as it was shown: when, in milliseconds; its time in the media, in seconds; which one it is of those shown.
+ * A frame as it was shown: when, in milliseconds; its time in the media, in seconds; which one it is of those shown; how many
+ * the browser had decoded by then and not shown, because it was busy.
  *
- * @typedef {{ at: number, mediaTime: number, presented: number, width: number, height: number }} Frame
+ * @typedef {{ at: number, mediaTime: number, presented: number, dropped: number, width: number, height: number }} Frame
  */
 
 /* Runs in the page. */
@@ -45,14 +44,15 @@ function record(video) {
   window.frameRecord = [];
   const onFrame = (at, { mediaTime, presentedFrames: presented, width, height }) => {
     video.requestVideoFrameCallback(onFrame);
-    window.frameRecord.push({ at, mediaTime, presented, width, height });
+    const { droppedVideoFrames: dropped } = video.getVideoPlaybackQuality();
+    window.frameRecord.push({ at, mediaTime, presented, dropped, width, height });
   };
   video.requestVideoFrameCallback(onFrame);
 }
 
 /**
- * The steps from frame to frame, and the largest at each switch of rendition, in frames: 1 is as it should be. A frame that
- * was shown between two callbacks counts as shown.
+ * What is seen of each switch of rendition: the largest step from frame to frame, in frames, where 1 is as it should be and a
+ * frame that was shown between two callbacks counts as shown; and how many frames are missing, and were dropped by a busy browser.
  *
  * @param {Frame[]} frames
  */
@@ -69,9 +69,10 @@ export function seams(frames) {
     back: steps.filter(({ seconds, presented, before }) => seconds < 0 || presented <= before.presented).length,
     switches: switches.map((at) => {
       const around = steps.filter((step) => Math.abs(step.at - at.at) < AROUND_MS);
-      const off = ({ seconds }) => Math.abs(seconds / frameSeconds - 1);
-      const worst = around.reduce((worse, step) => (off(step) > off(worse) ? step : worse));
-      return { at: at.at, from: at.before.height, to: at.height, step: worst.seconds / frameSeconds, seen: off(worst) > UNEVEN };
+      const [first, last] = [around[0].before, around.at(-1)];
+      const missing = Math.round((last.mediaTime - first.mediaTime) / frameSeconds) - (last.presented - first.presented);
+      const step = Math.max(...around.map(({ seconds }) => seconds / frameSeconds));
+      return { at: at.at, from: at.before.height, to: at.height, step, missing, dropped: last.dropped - first.dropped };
     }),
   };
 }

@@ -93,7 +93,7 @@ function judge(samples, { frameSeconds, back, switches }, { renditions, errors, 
   const [top] = renditions;
   const down = spell(1).find(({ rendition }) => rendition !== top);
   const up = spell(2).find(({ rendition }) => rendition === top);
-  const bad = switches.filter(({ seen }) => seen);
+  const bad = switches.filter(({ missing, dropped }) => missing < 0 || missing > dropped);
   const told = [...failures, ...errors.filter((error) => !NO_ERRORS.test(error))];
   const faults = [
     spell(0).at(-1)?.rendition !== top && `on a fast network it does not play ${top}`,
@@ -112,6 +112,9 @@ function report({ frameMs, downAfter, upAfter, switches, frames, droppedFrames, 
   console.log(`frames      ${frames} shown, ${droppedFrames} dropped, ${frameMs.toFixed(1)} ms each`);
   console.log(`down        ${downAfter === null ? 'never' : `seen ${downAfter} s after the network became slow`}`);
   console.log(`up          ${upAfter === null ? 'never' : `at the best again ${upAfter} s after the network became fast`}`);
-  for (const { from, to, step } of switches) console.log(`seam        ${from} to ${to} lines: the largest step is ${step.toFixed(2)} frames`);
+  for (const { from, to, step, missing, dropped } of switches) {
+    const lost = `${missing} frames missing, ${dropped} dropped by the browser`;
+    console.log(`seam        ${from} to ${to} lines: the largest step is ${step.toFixed(2)} frames; within half a second ${lost}`);
+  }
   console.log(faults.length === 0 ? 'as it should be' : faults.join('\n'));
 }
