@@ -113,7 +113,7 @@ export class RateControl {
     const segmentSeconds = this.#segmentSeconds(frag);
     const followingSeconds = Math.max(0, frag.start + segmentSeconds - media.end);
     const lower = this.#hls.levels[to]?.bitrate ?? level.bitrate;
-    const state = { buffer: this.#buffer(), restBits, restSeconds: media.duration, followingSeconds, segmentSeconds, bitrate: level.bitrate, lower, throughput };
+    const state = { buffer: this.#buffer(), restBits, restSeconds: media.duration, followingSeconds, segmentSeconds, bitrate: level.averageBitrate, lower, throughput };
     if (lower >= level.bitrate || !mustLeave(state)) return;
     this.#loading = null;
     this.#hls.nextLoadLevel = to;

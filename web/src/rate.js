@@ -3,8 +3,6 @@
 /** Of the throughput, what the rendition that is playing may need, and what one above it. */
 const TO_STAY = 0.9;
 const TO_CLIMB = 0.7;
-/** Leaving a segment loads what has been loaded of it again: it has to be quicker than staying by so much. */
-const TO_LEAVE = 0.7;
 
 /**
  * A rendition that can be had.
@@ -29,8 +27,8 @@ export function best(rungs, current, throughput) {
 }
 
 /**
- * Whether to leave a rung in mid-segment, which shows: only where to stay would show more, because the picture would stand
- * still before the segment is over.
+ * Whether to leave a rung in mid-segment. That shows: the picture stands still until the next keyframe, or for as long as it
+ * takes to load the segment anew. So only where staying would make it stand still for longer.
  *
  * @param {object} state
  * @param {number} state.buffer seconds that can be played without anything more arriving
@@ -45,7 +43,8 @@ export function best(rungs, current, throughput) {
 export function mustLeave({ buffer, restBits, restSeconds, followingSeconds, segmentSeconds, bitrate, lower, throughput }) {
   const staying = (restBits + bitrate * followingSeconds) / throughput;
   const leaving = (lower * segmentSeconds) / throughput;
-  return staying - followingSeconds - restSeconds > buffer && leaving < TO_LEAVE * staying;
+  const rest = followingSeconds + restSeconds;
+  return staying - rest - buffer > Math.max(rest, leaving - buffer);
 }
 
 /**

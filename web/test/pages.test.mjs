@@ -192,10 +192,11 @@ test('the best rendition is played that the way carries, with more to spare for 
   assert.equal(best([{ index: 3, bitrate: 1e6 }], 3, 0), 3);
 });
 
-test('a segment is left only where staying stalls and leaving is quicker', () => {
+test('a segment is left only where staying stands still for longer', () => {
   const state = { buffer: 0.5, restBits: 200_000, restSeconds: 0.2, followingSeconds: 1.2, segmentSeconds: 2, bitrate: 1e6, lower: 0.3e6 };
   assert.equal(mustLeave({ ...state, throughput: 2e6 }), false);
   assert.equal(mustLeave({ ...state, throughput: 0.8e6 }), false, 'the buffer lasts until the next segment');
+  assert.equal(mustLeave({ ...state, throughput: 0.5e6 }), false, 'a second is less than the rest of the segment');
   assert.equal(mustLeave({ ...state, throughput: 0.3e6 }), true);
   assert.equal(mustLeave({ ...state, throughput: 0.3e6, followingSeconds: 0 }), false, 'the segment is nearly over');
   assert.equal(mustLeave({ ...state, throughput: 0.3e6, lower: 0.9e6 }), false, 'the one below is hardly less');
