@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gstreamer as gst;
@@ -25,6 +27,8 @@ use crate::rung::codec_data;
 
 /// Bytes of a sample as it goes from the decoder to the encoders: a 32-bit float.
 const SAMPLE_SIZE: usize = 4;
+/// From one look at whether the decoder has room to the next.
+const LOOK: Duration = Duration::from_millis(5);
 /// Channels that are kept; more are mixed down.
 const MAX_CHANNELS: u8 = 2;
 
@@ -63,8 +67,11 @@ impl Audio {
         Ok(Self { intake, audio_in: Arc::default(), meters, _chain: chain })
     }
 
-    /// Takes an access unit to be decoded.
+    /// Takes an access unit to be decoded. Waits for the decoder in a replay, which comes faster than it was made.
     pub(crate) fn decode(&mut self, input: &Input) {
+        while input.replay && self.intake.full() {
+            thread::sleep(LOOK);
+        }
         if let Some(buffer) = self.intake.admit(input) {
             self.audio_in.add_one();
             self.intake.push(buffer);

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use touchline_transcode::message::{Answer, Fault, Input, Output, Packet, Report, Request};
@@ -55,7 +55,9 @@ impl Worker {
 
     /// Until it has said this.
     pub(crate) fn wait_for(&mut self, wanted: impl Fn(&Answer) -> bool) {
+        let start = Instant::now();
         while !self.said.last().is_some_and(&wanted) {
+            assert!(start.elapsed() < PATIENCE, "it goes on without what the test waits for");
             self.said.push(self.answers.recv().unwrap());
         }
     }

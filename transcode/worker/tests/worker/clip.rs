@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use mp4_atom::{Any, DecodeMaybe as _, Moof};
+use mp4_atom::{Decode as _, Moof};
 use touchline_transcode::message::{Input, InputKind};
 use touchline_transcode::plan::{Codec, Source};
 
@@ -60,16 +60,30 @@ fn sorted(pts: impl Iterator<Item = i64>) -> Vec<i64> {
 
 /// Each fragment has one sample.
 fn read(codec: Codec, file: &[u8]) -> Clip {
-    let (mut rest, mut fragment, mut inputs, mut timescale) = (file, None, Vec::new(), 0);
-    while let Some(any) = Any::decode_maybe(&mut rest).unwrap() {
-        match any {
-            Any::Moov(moov) => timescale = moov.trak[0].mdia.mdhd.timescale,
-            Any::Moof(moof) => fragment = Some(moof),
-            Any::Mdat(data) => inputs.push(sample(codec, &fragment.take().unwrap(), data.data.into())),
+    let (mut rest, mut fragment, mut inputs) = (file, None, Vec::new());
+    while !rest.is_empty() {
+        let size = length(rest);
+        match &rest[4..8] {
+            b"moof" => fragment = Some(Moof::decode(&mut &rest[..size]).unwrap()),
+            b"mdat" => inputs.push(sample(codec, &fragment.take().unwrap(), Bytes::copy_from_slice(&rest[8..size]))),
             _ => {}
         }
+        rest = &rest[size..];
     }
+    // ISO/IEC 14496-12 8.4.2.2: behind version, flags and two times.
+    let timescale = u32::try_from(length(&body(file, *b"mdhd")[12..])).unwrap();
     Clip { source: Source { codec, timescale, record: record(codec, file) }, inputs }
+}
+
+/// The first four bytes as a number.
+fn length(bytes: &[u8]) -> usize {
+    u32::from_be_bytes(bytes[..4].try_into().unwrap()).try_into().unwrap()
+}
+
+/// What is in the first box of this name, wherever it is.
+fn body(file: &[u8], name: [u8; 4]) -> &[u8] {
+    let at = file.windows(4).position(|four| four == name).unwrap();
+    &file[at + 4..at - 4 + length(&file[at - 4..])]
 }
 
 fn sample(codec: Codec, moof: &Moof, data: Bytes) -> Input {
@@ -92,14 +106,12 @@ fn sample(codec: Codec, moof: &Moof, data: Bytes) -> Input {
 /// The body of the box with the decoder configuration.
 fn record(codec: Codec, file: &[u8]) -> Vec<u8> {
     let name = match codec {
-        Codec::H264 => b"avcC",
-        Codec::H265 => b"hvcC",
-        Codec::Av1 => b"av1C",
-        Codec::Aac => b"esds",
+        Codec::H264 => *b"avcC",
+        Codec::H265 => *b"hvcC",
+        Codec::Av1 => *b"av1C",
+        Codec::Aac => *b"esds",
     };
-    let at = file.windows(4).position(|four| four == name).unwrap();
-    let size = u32::from_be_bytes(file[at - 4..at].try_into().unwrap());
-    let body = &file[at + 4..at - 4 + size as usize];
+    let body = body(file, name);
     if codec != Codec::Aac {
         return body.to_vec();
     }

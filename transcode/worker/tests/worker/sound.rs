@@ -9,7 +9,7 @@ use crate::client::work;
 use crate::clip::Clip;
 
 /// A tone that rises: it is like itself at no other time.
-const CHIRP: &str = "-f lavfi -i aevalsrc=0.5*sin(2*PI*(150*t+350*t*t)):s=48000:d=3";
+const CHIRP: &str = "-f lavfi -i aevalsrc=0.5*sin(2*PI*(400*t+900*t*t)):s=48000:d=3";
 const BLOCK: usize = 1_024;
 /// How far off is looked for, in samples: further than any codec's delay.
 const FAR: usize = 3_000;
@@ -95,14 +95,15 @@ impl Unit for &Output {
     }
 }
 
-/// The samples of the left channel as a player shows them, each at its time, from the PTS -2000 on.
+/// The samples as a player plays them, in mono, each at its time, from the PTS -2000 on.
 fn timeline<U: Unit>(record: &[u8], units: &[U]) -> Vec<f32> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sound.aac");
     std::fs::write(&file, units.iter().flat_map(|unit| adts(record, unit.data())).collect::<Vec<u8>>()).unwrap();
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-loglevel", "fatal", "-i"]).arg(&file);
-    let output = ffmpeg.args(["-af", "pan=mono|c0=FL", "-f", "f32le", "-"]).output().unwrap();
+    let output = ffmpeg.args(["-ac", "1", "-f", "f32le", "-"]).output().unwrap();
+    assert!(output.status.success());
     let samples: Vec<f32> = output.stdout.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
     let mut timeline = Vec::new();
     for (unit, samples) in units.iter().zip(samples.chunks(BLOCK)) {
@@ -119,7 +120,7 @@ fn adts(record: &[u8], data: &[u8]) -> Vec<u8> {
     let frequency = (record[0] & 7) << 1 | record[1] >> 7;
     let channels = record[1] >> 3 & 15;
     let length = u16::try_from(data.len() + 7).unwrap();
-    let [high, low] = (length << 3 | 7).to_be_bytes();
+    let [high, low] = (length << 5 | 0x1f).to_be_bytes();
     let head = [0xff, 0xf1, 1 << 6 | frequency << 2 | channels >> 2, channels << 6 | (length >> 11) as u8, high, low, 0xfc];
     [&head, data].concat()
 }
