@@ -134,7 +134,8 @@ impl Decoded {
             (rate, Blocks::new(self.channels * SAMPLE_SIZE, self.timescale, hertz))
         });
         if *known != rate {
-            let reason = format!("the sound changes from {known} to {rate} samples per second: a new worker can follow it");
+            let reason =
+                format!("the sound changes from {known} to {rate} samples per second: a new worker can follow it");
             return Err(Fault { place: "avdec_aac".into(), reason, encoder: false });
         }
         if let (Some(pts), Ok(sound)) = (pts, buffer.map_readable()) {

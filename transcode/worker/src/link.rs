@@ -42,7 +42,7 @@ fn open() -> io::Result<(Requests, Answers)> {
     let (queue, waiting) = sync_channel(MAX_ANSWERS);
     let writer = socket.try_clone()?;
     thread::Builder::new().name("answers".into()).spawn(move || write(&writer, &waiting))?;
-    Ok((Requests { socket, buffer: BytesMut::new() }, Answers { queue }))
+    Ok((Requests { socket, buffer: BytesMut::new() }, Answers { queue, apart: false }))
 }
 
 /// What the server says.
@@ -79,6 +79,22 @@ impl Requests {
 #[derive(Clone)]
 pub(crate) struct Answers {
     queue: SyncSender<Outgoing>,
+    /// Whether there is no server to end for.
+    apart: bool,
+}
+
+/// The other end of answers that go to no server.
+pub(crate) struct Overheard(Receiver<Outgoing>);
+
+impl Overheard {
+    /// The next of those that are there.
+    pub(crate) fn next(&self) -> Option<Answer> {
+        let packets = self.0.try_iter().filter_map(|outgoing| match outgoing {
+            Outgoing::Packet(packet) => Answer::try_from(packet).ok(),
+            Outgoing::Exit(_) => None,
+        });
+        { packets }.next()
+    }
 }
 
 enum Outgoing {
@@ -88,6 +104,12 @@ enum Outgoing {
 }
 
 impl Answers {
+    /// Answers for this process itself.
+    pub(crate) fn apart() -> (Self, Overheard) {
+        let (queue, waiting) = sync_channel(MAX_ANSWERS);
+        (Self { queue, apart: true }, Overheard(waiting))
+    }
+
     /// Leaves an answer for the writer. A server that reads nothing for so long is as good as gone: the process exits.
     pub(crate) fn send(&self, answer: &Answer) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Outgoing::Packet(Packet::from(answer))) {
@@ -111,6 +133,9 @@ impl Answers {
     fn end(&self, status: i32) {
         // A full queue needs no word more: `send` has ended the process.
         let _ = self.queue.try_send(Outgoing::Exit(status));
+        if self.apart {
+            return;
+        }
         thread::spawn(move || {
             thread::sleep(LAST_WORDS);
             std::process::exit(status);

@@ -17,7 +17,9 @@ mod intake;
 mod keys;
 mod link;
 mod meter;
+mod probe;
 mod rung;
+mod scene;
 mod session;
 mod thumbnail;
 mod video;
@@ -30,10 +32,23 @@ use clap::Parser;
 enum Command {
     /// Works off one plan: requests come, and answers go, over the socket that is standard input.
     Work,
+    /// Tells in a line of JSON whether this machine has an encoder that works, and what it takes.
+    #[command(after_help = "Example:\n  touchline-transcode probe x264enc --rungs 3")]
+    Probe {
+        /// The name of its GStreamer element: x264enc, openh264enc, nvh264enc, qsvh264enc, vah264enc, v4l2h264enc or x265enc.
+        encoder: String,
+        /// How many are to work at once.
+        #[arg(long, default_value_t = 3)]
+        rungs: usize,
+    },
 }
 
 fn main() {
     match Command::parse() {
         Command::Work => link::serve(session::run),
+        Command::Probe { encoder, rungs } => {
+            let probe = probe::probe(&encoder, rungs);
+            println!("{}", serde_json::to_string(&probe).unwrap_or_default());
+        }
     }
 }

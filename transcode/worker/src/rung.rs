@@ -40,14 +40,10 @@ impl Rung {
         outlet: Outlet,
         ended: Sender<()>,
     ) -> Result<Self, Fault> {
-        let scale = chain::make("videoscale")?;
-        for (property, value) in [("method", "lanczos"), ("n-threads", "1"), ("add-borders", "true")] {
-            chain::set(&scale, property, value);
-        }
         let convert = chain::make("videoconvert")?;
         chain::set(&convert, "n-threads", "1");
         let size = chain::caps_filter(&picture_caps(plan))?;
-        let mut elements = vec![scale, convert, size.clone()];
+        let mut elements = vec![scaler()?, convert, size.clone()];
         elements.extend(encoder::elements(plan.encoder, plan.bitrate)?);
         let answers = outlet.answers.clone();
         let chain = Chain::start(None, &elements, outlet.callbacks(ended), &answers)?;
@@ -164,7 +160,17 @@ pub(crate) fn codec_data(sample: &gst::Sample) -> Option<Bytes> {
     data.map_readable().ok().map(|data| Bytes::copy_from_slice(&data))
 }
 
-fn picture_caps(plan: &VideoRung) -> gst::Caps {
+/// The scaler of every rung: a source of another shape gets borders.
+pub(crate) fn scaler() -> Result<gst::Element, Fault> {
+    let scale = chain::make("videoscale")?;
+    for (property, value) in [("method", "lanczos"), ("n-threads", "1"), ("add-borders", "true")] {
+        chain::set(&scale, property, value);
+    }
+    Ok(scale)
+}
+
+/// What a rung's encoder gets.
+pub(crate) fn picture_caps(plan: &VideoRung) -> gst::Caps {
     let size = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
     gst::Caps::builder("video/x-raw")
         .field("format", encoder::format(plan.encoder))

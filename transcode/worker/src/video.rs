@@ -229,7 +229,7 @@ impl Show {
 }
 
 /// The decoder of a codec, and what it is told of the access units.
-fn decoder(source: &plan::Source) -> Result<(gst::Element, gst::Caps), Fault> {
+pub(crate) fn decoder(source: &plan::Source) -> Result<(gst::Element, gst::Caps), Fault> {
     let (names, caps): (&[&str], _) = match source.codec {
         Codec::H264 => (&["avdec_h264"], ["video/x-h264", "avc", "au"]),
         Codec::H265 => (&["avdec_h265"], ["video/x-h265", "hvc1", "au"]),

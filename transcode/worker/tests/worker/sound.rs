@@ -104,7 +104,8 @@ fn timeline<U: Unit>(record: &[u8], units: &[U]) -> Vec<f32> {
     ffmpeg.args(["-nostdin", "-loglevel", "fatal", "-i"]).arg(&file);
     let output = ffmpeg.args(["-ac", "1", "-f", "f32le", "-"]).output().unwrap();
     assert!(output.status.success());
-    let samples: Vec<f32> = output.stdout.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    let samples: Vec<f32> =
+        output.stdout.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
     let mut timeline = Vec::new();
     for (unit, samples) in units.iter().zip(samples.chunks(BLOCK)) {
         let at = usize::try_from(unit.pts() + 2_000).unwrap();
@@ -121,7 +122,8 @@ fn adts(record: &[u8], data: &[u8]) -> Vec<u8> {
     let channels = record[1] >> 3 & 15;
     let length = u16::try_from(data.len() + 7).unwrap();
     let [high, low] = (length << 5 | 0x1f).to_be_bytes();
-    let head = [0xff, 0xf1, 1 << 6 | frequency << 2 | channels >> 2, channels << 6 | (length >> 11) as u8, high, low, 0xfc];
+    let head =
+        [0xff, 0xf1, 1 << 6 | frequency << 2 | channels >> 2, channels << 6 | (length >> 11) as u8, high, low, 0xfc];
     [&head, data].concat()
 }
 
