@@ -13,9 +13,10 @@ use touchline_edge::Hub;
 use touchline_ingest::{Publish, Rejection};
 use touchline_media::{ChannelName, feed};
 use touchline_packager as packager;
+use touchline_transcode::Workshop;
 use tracing::{error, info, warn};
 
-use crate::config::Keys;
+use crate::config::{Keys, Ladders};
 
 /// Channels that may be live at once.
 pub(crate) const MAX_CHANNELS: usize = 256;
@@ -27,6 +28,10 @@ pub(crate) struct Settings {
     pub(crate) keys: Keys,
     /// How parts and segments are cut.
     pub(crate) hls: packager::Settings,
+    /// Which renditions are made...
+    pub(crate) ladders: Ladders,
+    /// ...and by what; `None`: by nothing, sources are passed through.
+    pub(crate) workshop: Option<Workshop>,
     /// How long a channel waits for its publisher to return.
     pub(crate) grace: Duration,
 }

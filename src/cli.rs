@@ -22,6 +22,13 @@ pub(crate) enum Command {
     /// Takes publishers and serves viewers.
     #[command(after_help = SERVE_EXAMPLE)]
     Serve(Serve),
+    /// Tries the encoders of this machine, and tells which one ladders are made by and why.
+    #[command(after_help = "Example:\n  touchline encoders")]
+    Encoders {
+        /// The program that has them [default: touchline-transcode beside this program, or on the search path]
+        #[arg(long, value_name = "FILE", env = "TOUCHLINE_WORKER")]
+        worker: Option<PathBuf>,
+    },
     /// Reads configuration files.
     Config {
         /// What to do with them.
@@ -46,6 +53,10 @@ Example:
   touchline serve
   ffmpeg -re -i match.mp4 -c:v libx264 -g 60 -c:a aac -f flv rtmp://127.0.0.1:1935/live/main
   then open http://127.0.0.1:8080/watch/main
+
+With other renditions than the default, up to three below the source as far as the machine can carry them:
+  touchline serve --ladder off
+  touchline serve --ladder sport
 
 With TLS, as most players want it for anything but this machine:
   touchline serve --https :8443 --certificate live.pem --key live.key
@@ -82,6 +93,12 @@ pub(crate) struct Serve {
     /// Where operators connect [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_ADMIN")]
     admin: Option<Listen>,
+    /// Which renditions are made of a source: auto, sport, off, or a name in [ladder.profiles] [default: auto]
+    #[arg(long, value_name = "NAME", env = "TOUCHLINE_LADDER")]
+    ladder: Option<String>,
+    /// The program that makes them [default: touchline-transcode beside this program, or on the search path]
+    #[arg(long, value_name = "FILE", env = "TOUCHLINE_WORKER")]
+    worker: Option<PathBuf>,
     /// Publish keys, as CHANNEL=SECRET,...; * is every channel. In the environment only: flags can be seen by others
     #[arg(long, hide = true, env = "TOUCHLINE_PUBLISH_KEYS", hide_env_values = true, value_parser = Keys::parse)]
     publish_keys: Option<Keys>,
@@ -98,6 +115,11 @@ impl Serve {
         config.https.self_signed |= self.self_signed;
         config.rtmp = self.rtmp.or(config.rtmp);
         config.admin = self.admin.unwrap_or(config.admin);
+        config.ladders.worker = self.worker.or(config.ladders.worker);
+        if let Some(ladder) = self.ladder {
+            config.ladders.find(&ladder).map_err(|why| anyhow::anyhow!("--ladder: {why}"))?;
+            config.ladders.default = ladder;
+        }
         config.keys = self.publish_keys.unwrap_or(config.keys);
         Ok(config)
     }

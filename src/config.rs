@@ -2,6 +2,7 @@
 
 mod https;
 mod keys;
+mod ladder;
 mod listen;
 mod profile;
 mod section;
@@ -15,6 +16,7 @@ use touchline_packager as packager;
 
 pub(crate) use self::https::{Https, Proof};
 pub(crate) use self::keys::Keys;
+pub(crate) use self::ladder::Ladders;
 pub(crate) use self::listen::Listen;
 use self::profile::Profile;
 use self::section::Section;
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) hls: packager::Settings,
     /// Where segments far from the live edge are kept; `None`: in memory.
     pub(crate) spool: Option<PathBuf>,
+    /// Which renditions are made.
+    pub(crate) ladders: Ladders,
     /// How long a channel waits for its publisher to return.
     pub(crate) grace: Duration,
     /// Who may publish.
@@ -49,6 +53,7 @@ impl Default for Config {
             admin: Listen::loopback(9090),
             hls: packager::Settings::default(),
             spool: None,
+            ladders: Ladders::default(),
             grace: Duration::from_secs(30),
             keys: Keys::default(),
         }
@@ -77,6 +82,7 @@ impl Config {
                 hls.mistake("window", needs_spool(config.hls.window));
             }
         });
+        root.table("ladder", |ladder| config.ladders.read(ladder));
         root.table("channels", |channels| channels.value("grace", duration(GRACE), &mut config.grace));
         root.table("publish", |publish| publish.table("keys", |keys| config.keys.read(keys)));
         root.finish();
@@ -244,7 +250,7 @@ keys = { "a b" = "x", main = "" }
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, publish, rtmp
+        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         "#);

@@ -3,6 +3,7 @@
 mod channels;
 mod cli;
 mod config;
+mod encoders;
 mod ops;
 mod server;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(serve) => run(serve),
+        Command::Encoders { worker } => encoders::tell(worker.as_deref()),
         Command::Config { command: ConfigCommand::Check { file } } => {
             cli::read(&file)?;
             println!("{} is sound", file.display());

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,10 +14,11 @@ use tokio_util::task::TaskTracker;
 use touchline_edge::spool::Spool;
 use touchline_edge::{self as edge, Hub, tls};
 use touchline_ingest::{self as ingest, rtmp};
-use tracing::info;
+use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
+use tracing::{info, warn};
 
 use crate::channels;
-use crate::config::{Config, Listen, Proof};
+use crate::config::{Config, Ladders, Listen, Proof};
 use crate::ops::{self, Ops};
 
 /// Requests to publish that may wait for an answer.
@@ -79,13 +81,15 @@ impl Server {
             None => Hub::new(edge_settings, edge_metrics.clone()),
         };
         let ingest_metrics = ingest::Metrics::register(&mut registry);
+        let workshop = workshop(&self.config.ladders, transcode::Metrics::register(&mut registry));
         let ops = Ops { registry, draining: drain.clone() };
         let closing = CancellationToken::new();
         let (upstream, downstream) = (TaskTracker::new(), TaskTracker::new());
 
         let (requests, publishes) = mpsc::channel(MAX_WAITING_PUBLISHES);
         upstream.spawn(rtmp::serve(self.rtmp, rtmp::Settings::default(), requests, ingest_metrics, drain.clone()));
-        let settings = channels::Settings { keys: self.config.keys, hls: self.config.hls, grace: self.config.grace };
+        let Config { keys, hls, ladders, grace, .. } = self.config;
+        let settings = channels::Settings { keys, hls, ladders, workshop, grace };
         upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
@@ -108,6 +112,25 @@ impl Server {
         finish(&downstream).await;
         info!("drained");
     }
+}
+
+/// What makes ladders, if any are wanted and the worker is there.
+fn workshop(ladders: &Ladders, metrics: transcode::Metrics) -> Option<Workshop> {
+    if !ladders.any() {
+        return None;
+    }
+    let Some(program) = workshop::find(ladders.worker.as_deref()) else {
+        warn!(
+            "{} is not beside this program, nor on the search path: sources are passed through as they are, in one \
+             rendition. Build it with `make build`, say where it is with --worker FILE, and install {}; or say \
+             --ladder off",
+            workshop::PROGRAM,
+            workshop::PACKAGES
+        );
+        return None;
+    };
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Some(Workshop::open(program, Budget::of_cores(cores), ladders.codecs(), metrics))
 }
 
 async fn finish(tasks: &TaskTracker) {

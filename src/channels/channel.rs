@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use touchline_edge::Hub;
 use touchline_media::{ChannelName, Track, feed};
 use touchline_packager::{self as packager, Event, Packager, WallClock};
+use touchline_transcode::{Ladder, Output};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::Settings;
@@ -19,6 +20,8 @@ pub(super) struct Channel {
     name: ChannelName,
     hub: Hub,
     settings: Arc<Settings>,
+    /// What makes renditions of the source; `None`: nothing does.
+    ladder: Option<Ladder>,
     packager: Packager,
     /// Where viewers get it, once there is something to get.
     page: Option<touchline_edge::channel::Writer>,
@@ -27,7 +30,7 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(name: ChannelName, hub: Hub, settings: Arc<Settings>) -> Self {
         let packager = new_packager(&settings);
-        Self { name, hub, settings, packager, page: None }
+        Self { name, hub, settings, ladder: None, packager, page: None }
     }
 
     /// Packages feed after feed. Returns the channel's name when it is over.
@@ -50,7 +53,7 @@ impl Channel {
         let mut feed = Some(first);
         while let Some(mut reader) = feed.take() {
             tokio::select! {
-                () = self.package(&mut reader) => {}
+                () = self.take_in(&mut reader) => {}
                 () = shutdown.cancelled() => break,
             }
             let events = self.packager.pause();
@@ -59,10 +62,22 @@ impl Channel {
         }
         // From here on a publisher opens the channel anew.
         returns.close();
+        self.ladder = None;
         self.end();
         let name = self.name.clone();
         self.linger(&shutdown).await;
         name
+    }
+
+    /// Makes renditions of a feed, and packages them, until its publisher leaves.
+    async fn take_in(&mut self, feed: &mut feed::Reader) {
+        if self.ladder.is_none()
+            && let Some(workshop) = &self.settings.workshop
+            && let Some(settings) = self.settings.ladders.of(&self.name, &self.settings.hls)
+        {
+            self.ladder = Some(Ladder::open(&self.name, settings, workshop.clone()).await);
+        }
+        self.package(feed).await;
     }
 
     /// Packages a feed until its publisher leaves.
@@ -70,8 +85,8 @@ impl Channel {
         // RFC 8216bis 6.2.1: a playlist that goes on has a new segment within 1.5 target durations.
         let patience = Duration::from_secs(self.settings.hls.target_duration().into()) * 3 / 2;
         loop {
-            let events = match timeout(patience, feed.next()).await {
-                Ok(Some(event)) => self.take(event),
+            let events = match timeout(patience, next_of(&mut self.ladder, feed)).await {
+                Ok(Some(output)) => self.take(output),
                 Ok(None) => return,
                 Err(_) => self.stall(patience),
             };
@@ -79,15 +94,30 @@ impl Channel {
         }
     }
 
-    fn take(&mut self, event: feed::Event) -> Vec<Event> {
-        match event {
-            feed::Event::Start { tracks, skipped } => {
+    fn take(&mut self, output: Output) -> Vec<Event> {
+        match output {
+            Output::Start { tracks, skipped } => {
                 if skipped > 0 {
                     warn!("the packager fell behind and lost {skipped} samples: the machine is overloaded");
                 }
                 self.start(&tracks)
             }
-            feed::Event::Sample(sample) => self.packager.push(sample),
+            Output::Sample(sample) => self.packager.push(sample),
+            Output::Leave(track) => self.packager.leave(track),
+            Output::Thumbnail(jpeg) => {
+                if let Some(page) = &mut self.page {
+                    page.thumbnail(jpeg);
+                }
+                Vec::new()
+            }
+            Output::Notice(notice) => {
+                if notice.is_trouble() {
+                    warn!("{notice}");
+                } else {
+                    info!("{notice}");
+                }
+                Vec::new()
+            }
         }
     }
 
@@ -169,6 +199,14 @@ impl Channel {
     }
 }
 
+/// What comes next of a feed: by way of the ladder, if there is one.
+async fn next_of(ladder: &mut Option<Ladder>, feed: &mut feed::Reader) -> Option<Output> {
+    match ladder {
+        Some(ladder) => ladder.next(feed).await,
+        None => feed.next().await.map(Output::from),
+    }
+}
+
 fn new_packager(settings: &Settings) -> Packager {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     Packager::new(settings.hls.clone(), WallClock { instant: Instant::now(), unix })
@@ -180,14 +218,15 @@ mod tests {
     use touchline_media::{Format, MediaTime, Sample, TrackId, aac};
 
     use super::*;
-    use crate::config::Keys;
+    use crate::config::{Keys, Ladders};
 
     const TRACK: TrackId = TrackId(1);
 
     fn channel() -> Channel {
         let hub = Hub::new(touchline_edge::Settings::default(), Metrics::default());
         let hls = packager::Settings::default();
-        let settings = Settings { keys: Keys::default(), hls, grace: Duration::ZERO };
+        let settings =
+            Settings { keys: Keys::default(), hls, ladders: Ladders::default(), workshop: None, grace: Duration::ZERO };
         Channel::new("main".parse().unwrap(), hub, Arc::new(settings))
     }
 

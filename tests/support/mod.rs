@@ -128,9 +128,11 @@ impl Publisher {
     }
 }
 
-/// The binary under test.
+/// The binary under test. It makes no ladder unless told to.
 pub(crate) fn touchline() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_touchline"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_touchline"));
+    command.env("TOUCHLINE_LADDER", "off");
+    command
 }
 
 /// The bytes of a recorded session.

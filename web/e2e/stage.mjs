@@ -13,13 +13,14 @@ const FEED = ['--size', '640x360', '--bitrate', '800k'];
 /**
  * Starts a server and waits until it listens.
  *
- * @param {{ grace: string }} settings how long a channel waits for its publisher to return
+ * @param {{ grace: string, ladder?: string }} settings how long a channel waits for its publisher to return, and the profile of
+ *   its renditions
  * @returns {Promise<{ watch: string, publish: string, stop: () => Promise<void> }>} addresses without a slash at the end
  */
-export async function startServer({ grace }) {
+export async function startServer({ grace, ladder = 'off' }) {
   const folder = await mkdtemp(join(tmpdir(), 'touchline-e2e-'));
   const config = join(folder, 'touchline.toml');
-  await writeFile(config, `[channels]\ngrace = "${grace}"\n`);
+  await writeFile(config, `[channels]\ngrace = "${grace}"\n[ladder]\nprofile = "${ladder}"\n`);
   const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
   const server = run(binary('TOUCHLINE_BIN'), ['serve', '--config', config, ...anywhere]);
   const address = await addresses(server, ['watch', 'publish', 'admin']);
