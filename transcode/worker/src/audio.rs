@@ -35,7 +35,7 @@ const MAX_CHANNELS: u8 = 2;
 /// The way in for access units of sound.
 pub(crate) struct Audio {
     intake: Intake,
-    audio_in: Arc<Count>,
+    taken: Arc<Count>,
     meters: Vec<Arc<Meter>>,
     /// Keeps the decoder at work.
     _chain: Chain,
@@ -52,8 +52,8 @@ impl Audio {
             plan.rungs.iter().map(|rung| Rung::start(rung, answers, ended.clone())).collect::<Result<_, _>>()?;
         let meters = rungs.iter().map(|rung| rung.meter.clone()).collect();
         let channels = plan.channels.clamp(1, MAX_CHANNELS);
-        let decoded =
-            Decoded { clock, timescale: plan.source.timescale, channels: channels.into(), blocks: None, rungs };
+        let timescale = plan.source.timescale;
+        let rest = Decoded { clock, timescale, channels: channels.into(), blocks: None, rungs };
 
         let caps = gst::Caps::builder("audio/mpeg").field("mpegversion", 4).field("stream-format", "raw");
         let caps = caps.field("codec_data", gst::Buffer::from_slice(plan.source.record.clone())).build();
@@ -62,9 +62,9 @@ impl Audio {
         let samples = gst::Caps::builder("audio/x-raw").field("format", "F32LE").field("layout", "interleaved");
         let samples = chain::caps_filter(&samples.field("channels", i32::from(channels)).build())?;
         let elements = [decoder, chain::make("audioconvert")?, samples];
-        let chain = Chain::start(Some(&caps), &elements, decoded.callbacks(answers.clone()), answers)?;
+        let chain = Chain::start(Some(&caps), &elements, rest.callbacks(answers.clone()), answers)?;
         let intake = Intake::new(chain.source.clone(), clock);
-        Ok(Self { intake, audio_in: Arc::default(), meters, _chain: chain })
+        Ok(Self { intake, taken: Arc::default(), meters, _chain: chain })
     }
 
     /// Takes an access unit to be decoded. Waits for the decoder in a replay, which comes faster than it was made.
@@ -73,7 +73,7 @@ impl Audio {
             thread::sleep(LOOK);
         }
         if let Some(buffer) = self.intake.admit(input) {
-            self.audio_in.add_one();
+            self.taken.add_one();
             self.intake.push(buffer);
         }
     }
@@ -92,8 +92,8 @@ impl Audio {
 
     /// Fills in how it goes, whenever it is called.
     pub(crate) fn reporter(&self) -> impl Fn(&mut Report) + Send + 'static {
-        let audio_in = self.audio_in.clone();
-        move |report| report.audio_in = audio_in.total()
+        let taken = self.taken.clone();
+        move |report| report.audio_in = taken.total()
     }
 }
 
@@ -129,7 +129,9 @@ impl Decoded {
         let rungs = &mut self.rungs;
         let rate = caps.structure(0).and_then(|first| first.get::<i32>("rate").ok()).unwrap_or_default();
         let (known, blocks) = self.blocks.get_or_insert_with(|| {
-            rungs.iter().for_each(|rung| rung.follow(caps));
+            for rung in &*rungs {
+                rung.follow(caps);
+            }
             let hertz = u32::try_from(rate).unwrap_or(self.timescale);
             (rate, Blocks::new(self.channels * SAMPLE_SIZE, self.timescale, hertz))
         });
@@ -141,7 +143,9 @@ impl Decoded {
         if let (Some(pts), Ok(sound)) = (pts, buffer.map_readable()) {
             for (pts, block) in blocks.cut(pts, &sound) {
                 let block = gst::Buffer::from_slice(block);
-                rungs.iter_mut().for_each(|rung| rung.encode(&block, pts, rate));
+                for rung in &mut *rungs {
+                    rung.encode(&block, pts, rate);
+                }
             }
         }
         Ok(gst::FlowSuccess::Ok)

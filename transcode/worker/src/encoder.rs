@@ -86,7 +86,6 @@ fn properties(encoder: Encoder, bitrate: u32) -> Vec<(&'static str, String)> {
     };
     let rate = match encoder {
         Encoder::OpenH264 => vec![("bitrate", bitrate.to_string())],
-        Encoder::X264 => vec![("bitrate", kilobits.to_string())],
         Encoder::X265 => vec![
             ("bitrate", kilobits.to_string()),
             (
@@ -98,7 +97,7 @@ fn properties(encoder: Encoder, bitrate: u32) -> Vec<(&'static str, String)> {
             ),
         ],
         Encoder::Nvidia => vec![("bitrate", kilobits.to_string()), ("vbv-buffer-size", kilobits.to_string())],
-        Encoder::QuickSync => vec![("bitrate", kilobits.to_string())],
+        Encoder::X264 | Encoder::QuickSync => vec![("bitrate", kilobits.to_string())],
         Encoder::Va => vec![("bitrate", kilobits.to_string()), ("cpb-size", kilobits.to_string())],
         Encoder::V4l2 => {
             vec![(

@@ -30,7 +30,7 @@ const KEY: i64 = 4;
 const MEASURED: i64 = 60;
 /// How long a whole step may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Processor time is counted in hundredths of a second: USER_HZ of every Linux there is (proc(5), times(2)).
+/// Processor time is counted in hundredths of a second: `USER_HZ` of every Linux there is (proc(5), times(2)).
 const NANOS_PER_TICK: f64 = 1e9 / 100.0;
 const TIMESCALE: u32 = 30;
 

@@ -40,7 +40,8 @@ impl Scene {
             for x in 0..WIDTH {
                 // Every third area goes its own way, the rest goes as the camera pans.
                 let area = (x + 2 * time) / AREA + 5 * (y / AREA);
-                let (dx, dy) = if area % 3 == 0 { (PATTERN * 8 - 3 * time, 2 * time) } else { (5 * time, time) };
+                let (dx, dy) =
+                    if area.is_multiple_of(3) { (PATTERN * 8 - 3 * time, 2 * time) } else { (5 * time, time) };
                 let at = (x + dx) % PATTERN + (y + dy) % PATTERN * PATTERN;
                 let noise = u8::try_from(self.random.next() % NOISE).unwrap_or_default();
                 picture.push(self.pattern.get(at).copied().unwrap_or_default().saturating_add(noise));

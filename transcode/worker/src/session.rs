@@ -38,8 +38,12 @@ pub(crate) fn run(requests: &mut Requests, answers: &Answers) -> Result<(), Faul
                 (kind, ..) => return Err(bad_plan(&format!("{kind:?} comes that is not in the plan"))),
             },
             Request::Switch { stream, on } => {
-                video.iter().for_each(|video| video.switch(stream, on));
-                audio.iter().for_each(|audio| audio.switch(stream, on));
+                if let Some(video) = &video {
+                    video.switch(stream, on);
+                }
+                if let Some(audio) = &audio {
+                    audio.switch(stream, on);
+                }
             }
             Request::Plan(_) => return Err(bad_plan("a second plan; a worker takes one")),
             Request::End => break,
@@ -75,8 +79,12 @@ fn start_reports(video: Option<&Video>, audio: Option<&Audio>, answers: &Answers
     thread::spawn(move || {
         while stopped.recv_timeout(REPORT_INTERVAL) == Err(RecvTimeoutError::Timeout) {
             let mut report = Report::default();
-            video.iter().for_each(|fill| fill(&mut report));
-            audio.iter().for_each(|fill| fill(&mut report));
+            if let Some(fill) = &video {
+                fill(&mut report);
+            }
+            if let Some(fill) = &audio {
+                fill(&mut report);
+            }
             answers.send(&Answer::Report(report));
         }
     });

@@ -14,7 +14,7 @@ use touchline_transcode::message::{Answer, Fault, Input, Output, Packet, Report,
 use touchline_transcode::plan::Plan;
 
 /// How long a worker may be silent before a test fails rather than hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A worker at work.
 pub(crate) struct Worker {
@@ -76,7 +76,7 @@ impl Worker {
 }
 
 fn read(mut socket: UnixStream, to: &Sender<Answer>) {
-    let (mut buffer, mut bytes) = (BytesMut::new(), [0; 65_536]);
+    let (mut buffer, mut bytes) = (BytesMut::new(), [0; 8_192]);
     loop {
         match socket.read(&mut bytes).unwrap() {
             0 => return,

@@ -93,14 +93,7 @@ fn sample(codec: Codec, moof: &Moof, data: Bytes) -> Input {
     // ISO/IEC 14496-12 8.8.3.1: sample_is_non_sync_sample.
     let flags = entry.flags.or(track.tfhd.default_sample_flags).unwrap_or_default();
     let kind = if codec == Codec::Aac { InputKind::Audio } else { InputKind::Video };
-    Input {
-        kind,
-        sync: flags & 0x1_0000 == 0,
-        replay: false,
-        pts: dts + i64::from(entry.cts.unwrap_or_default()),
-        dts,
-        data,
-    }
+    Input { kind, sync: flags & 0x1_0000 == 0, replay: false, pts: dts + entry.cts.unwrap_or_default(), dts, data }
 }
 
 /// The body of the box with the decoder configuration.

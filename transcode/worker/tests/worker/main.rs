@@ -1,6 +1,6 @@
 //! The worker as the server sees it: a process that is sent access units and sends access units.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod client;
 mod clip;
