@@ -1,4 +1,4 @@
-# Touchline in a container: one binary on Debian 12, run by a user without rights.
+# Touchline in a container: the server and its transcoding worker on Debian 12, run by a user without rights.
 #
 #   docker build -t touchline .
 #   docker run -p 1935:1935 -p 8080:8080 -e TOUCHLINE_PUBLISH_KEYS=main=SECRET touchline
@@ -9,22 +9,31 @@
 
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends nodejs npm \
+ && apt-get install --yes --no-install-recommends nodejs npm libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /touchline
 # The player page comes first: it changes less often than the server does.
 COPY web web
 RUN cd web && npm ci && npm run build
 COPY . .
-RUN cargo build --release --locked --bin touchline
+RUN cargo build --release --locked -p touchline -p touchline-transcode-worker
 
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="Touchline" \
-      org.opencontainers.image.description="Low-latency live streaming server: RTMP in, Low-Latency HLS out" \
+      org.opencontainers.image.description="Low-latency live streaming server: RTMP in, a ladder of renditions, Low-Latency HLS out" \
       org.opencontainers.image.licenses="(MIT OR Apache-2.0) AND Apache-2.0"
+# What the worker decodes and encodes with.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --no-create-home --shell /usr/sbin/nologin touchline
 COPY --from=build /touchline/LICENSE-MIT /touchline/LICENSE-APACHE /usr/share/doc/touchline/
-COPY --from=build /touchline/target/release/touchline /usr/local/bin/touchline
+COPY --from=build /touchline/target/release/touchline /touchline/target/release/touchline-transcode /usr/local/bin/
+# To look through all plugins takes seconds: it is done here, once.
+ENV GST_REGISTRY=/usr/local/share/touchline/plugins.bin
+RUN mkdir -p /usr/local/share/touchline && touchline-transcode probe x264enc
+ENV GST_REGISTRY_UPDATE=no
 USER touchline
 ENV TOUCHLINE_RTMP=:1935 \
     TOUCHLINE_HTTP=:8080 \

@@ -6,25 +6,29 @@ SHELL := /bin/bash
 CARGO := cargo
 BIN := $(or $(CARGO_TARGET_DIR),target)
 PAGES := web/.built
+# What the worker is built with, what it runs with, and what brings a second encoder, HEVC and AV1 to try it with.
+TO_BUILD := cc:build-essential pkg-config:pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+TO_TRANSCODE := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
+TO_TRY := gstreamer1.0-plugins-bad
 
 .PHONY: help build web demo test check bench clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(PAGES) ## Builds the server and its tools, optimised
-	@tools/need cc:build-essential
-	@echo "== building touchline and touchline-loadtest"
+build: $(PAGES) ## Builds the server, its transcoding worker and its tools, optimised
+	@tools/need $(TO_BUILD)
+	@echo "== building touchline, touchline-transcode and touchline-loadtest"
 	$(CARGO) build --locked --release --workspace --bins
 
 web: $(PAGES) ## Builds the pages that the server carries
 
 demo: build ## Runs a server with a test feed and says which page to open; Ctrl-C ends both
-	@tools/need ffmpeg:ffmpeg
+	@tools/need ffmpeg:ffmpeg $(TO_TRANSCODE)
 	@tools/demo $(BIN)/release
 
 test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
-	@tools/need cc:build-essential ffmpeg:ffmpeg chromium:chromium
+	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
 	$(CARGO) build --locked --workspace --bins --tests --examples
 	$(CARGO) test --locked --workspace
@@ -33,14 +37,14 @@ test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
 	  LADDER_BIN=$(abspath $(BIN))/debug/examples/ladder npm test
 
 check: $(PAGES) ## Formatting, lints, documentation
-	@tools/need cc:build-essential
+	@tools/need $(TO_BUILD)
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd web && npm run check
 
 bench: $(PAGES) ## Measures the hot paths
-	@tools/need cc:build-essential
+	@tools/need $(TO_BUILD)
 	$(CARGO) bench --locked -p touchline-benches
 
 clean: ## Removes everything that was built

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Takes publishers and serves viewers.
     #[command(after_help = SERVE_EXAMPLE)]
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Tries the encoders of this machine, and tells which one ladders are made by and why.
     #[command(after_help = "Example:\n  touchline encoders")]
     Encoders {

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(serve) => run(serve),
+        Command::Serve(serve) => run(*serve),
         Command::Encoders { worker } => encoders::tell(worker.as_deref()),
         Command::Config { command: ConfigCommand::Check { file } } => {
             cli::read(&file)?;
