@@ -1,11 +1,13 @@
 //! What the benches feed the stages with: a recorded publisher, as bytes and as the samples that come of it.
 
+pub mod flv;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use touchline_ingest::Intake;
-use touchline_ingest::rtmp::flv::{Demuxer, Tag};
+use touchline_ingest::rtmp::flv::{Demuxer, Tag, Unsupported};
 use touchline_ingest::rtmp::{Media, Output, Session, session};
 use touchline_media::timeline::Clock;
 use touchline_media::{Sample, Track, feed};
@@ -41,23 +43,33 @@ pub fn messages(recorded: &[u8], now: Instant) -> Vec<Media> {
 ///
 /// If the recording holds what is not supported.
 pub fn samples(recorded: &[u8]) -> (Arc<[Track]>, Vec<Sample>) {
+    let messages = messages(recorded, Instant::now());
+    samples_of(messages).expect("H.264 and AAC are supported")
+}
+
+/// What the server makes of a publisher's audio and video messages.
+pub fn samples_of(messages: impl IntoIterator<Item = Media>) -> Result<(Arc<[Track]>, Vec<Sample>), Unsupported> {
     let (writer, mut reader) = feed::channel();
     let (mut intake, mut demuxer) = (Intake::new(writer), Demuxer::default());
-    for media in messages(recorded, Instant::now()) {
-        match demuxer.read(&media).expect("H.264 and AAC are supported") {
+    let (mut tracks, mut samples): (Arc<[Track]>, Vec<Sample>) = (Arc::new([]), Vec::new());
+    let mut take = |event| match event {
+        feed::Event::Start { tracks: now, .. } => tracks = now,
+        feed::Event::Sample(sample) => samples.push(sample),
+    };
+    for media in messages {
+        match demuxer.read(&media)? {
             Tag::Configuration(track, format) => intake.configure(track, Clock::RTMP, format, None),
             Tag::Unit(unit) => intake.push(unit),
             Tag::Nothing | Tag::Dropped(_) => {}
         }
-    }
-    drop(intake.finish());
-    let mut tracks: Arc<[Track]> = Arc::new([]);
-    let mut samples = Vec::new();
-    while let Some(event) = reader.try_next() {
-        match event {
-            feed::Event::Start { tracks: now, .. } => tracks = now,
-            feed::Event::Sample(sample) => samples.push(sample),
+        // A feed keeps so much and no more.
+        while let Some(event) = reader.try_next() {
+            take(event);
         }
     }
-    (tracks, samples)
+    drop(intake.finish());
+    while let Some(event) = reader.try_next() {
+        take(event);
+    }
+    Ok((tracks, samples))
 }

@@ -48,7 +48,6 @@ fn line(encoder: Encoder, probe: &Probe, first: bool) -> String {
             let role = if first { "ladders are made by it" } else { "takes over if those above fail" };
             format!("{role}; 720p30 takes {hd:.0} % of a core")
         }
-        (_, Verdict::Missing) if !probe.package.is_empty() => format!("{} (package {})", probe.reason, probe.package),
         _ => probe.reason.clone(),
     };
     format!("{:<12} {codec:<6} {verdict:<8} {known}", encoder.element())

@@ -32,6 +32,8 @@ struct Worker {
 impl Ladder {
     /// The ladder of a channel; waits until it is known what this machine can do.
     pub async fn open(channel: &ChannelName, settings: Arc<Settings>, workshop: Workshop) -> Self {
+        // It starts while the source is looked at.
+        workshop.restock();
         workshop.explored().await;
         let conductor = Conductor::new(settings, workshop.abilities());
         let metrics = workshop.metrics().channel(channel);

@@ -6,12 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use touchline_ingest::Intake;
-use touchline_ingest::rtmp::Media;
-use touchline_ingest::rtmp::flv::{Demuxer, Tag};
-use touchline_media::timeline::Clock;
-use touchline_media::{Kind, MediaTime, Sample, Track, TrackId, feed};
+use touchline_benches::flv;
+use touchline_media::{Kind, MediaTime, Sample, Track, TrackId};
 
 /// Width, height and kilobits per second, best first.
 const RUNGS: [(u32, u32, u32); 3] = [(640, 360, 800), (480, 270, 400), (320, 180, 200)];
@@ -124,51 +120,12 @@ fn count(track: &Track) -> usize {
     usize::try_from(ticks / u64::from(track.frame_ticks.unwrap_or(1))).unwrap_or(usize::MAX)
 }
 
-/// What the server would make of an FLV file that was sent to it.
-fn samples_of(flv: &[u8]) -> Result<Clip, Box<dyn Error>> {
-    let (writer, mut reader) = feed::channel();
-    let (mut intake, mut demuxer) = (Intake::new(writer), Demuxer::default());
-    let (mut tracks, mut samples): (Arc<[Track]>, Vec<Sample>) = (Arc::new([]), Vec::new());
-    let mut take = |event| match event {
-        feed::Event::Start { tracks: now, .. } => tracks = now,
-        feed::Event::Sample(sample) => samples.push(sample),
-    };
-    for media in tags(flv) {
-        match demuxer.read(&media)? {
-            Tag::Configuration(track, format) => intake.configure(track, Clock::RTMP, format, None),
-            Tag::Unit(unit) => intake.push(unit),
-            Tag::Nothing | Tag::Dropped(_) => {}
-        }
-        while let Some(event) = reader.try_next() {
-            take(event);
-        }
-    }
-    drop(intake.finish());
-    while let Some(event) = reader.try_next() {
-        take(event);
-    }
-    Ok(Clip { tracks, samples })
-}
-
-/// The audio and video tags of an FLV file (Adobe FLV 10.1, annex E.4), received as fast as they are played.
-fn tags(flv: &[u8]) -> Vec<Media> {
+/// What the server would make of an FLV file that was sent to it as fast as it is played.
+fn samples_of(file: &[u8]) -> Result<Clip, Box<dyn Error>> {
     let began = Instant::now();
-    let mut tags = Vec::new();
-    // E.2: a header of nine bytes, and a length of zero before the first tag.
-    let mut rest = flv.get(13..).unwrap_or_default();
-    while let Some((header, after)) = rest.split_first_chunk::<11>() {
-        let [kind, s0, s1, s2, t0, t1, t2, t3, ..] = *header;
-        let size = u32::from_be_bytes([0, s0, s1, s2]) as usize;
-        let timestamp = u32::from_be_bytes([t3, t0, t1, t2]);
-        let (Some(body), Some(next)) = (after.get(..size), after.get(size + 4..)) else { break };
-        let kind = match kind {
-            8 => Some(Kind::Audio),
-            9 => Some(Kind::Video),
-            _ => None,
-        };
-        let received = began + Duration::from_millis(timestamp.into());
-        tags.extend(kind.map(|kind| Media { kind, timestamp, payload: Bytes::copy_from_slice(body), received }));
-        rest = next;
-    }
-    tags
+    let mut tags = flv::Reader::default();
+    tags.extend(file);
+    let messages = tags.filter_map(|tag| tag.media(began + Duration::from_millis(tag.timestamp().into())));
+    let (tracks, samples) = touchline_benches::samples_of(messages)?;
+    Ok(Clip { tracks, samples })
 }
