@@ -361,7 +361,7 @@ impl Conductor {
             self.notice(Notice::Late { rungs: late });
         }
         self.output(Output::Start { tracks, skipped });
-        for sample in opening.held {
+        for sample in opening.in_order() {
             self.output(Output::Sample(sample));
         }
         self.leave_given_up();
@@ -388,12 +388,9 @@ impl Conductor {
             return self.kill(why, now);
         }
         let changed = before.is_some() && before.as_ref() != rendition.format();
-        let known = run.knows_all(choice);
-        match &mut self.stage {
-            Stage::Opening(..) if known => self.go_live(),
+        if let Stage::Live(run) = &mut self.stage {
             // Players have been told otherwise: they are told anew where a decoder can start.
-            Stage::Live(run) => run.restart_at_key |= changed,
-            _ => {}
+            run.restart_at_key |= changed;
         }
     }
 
@@ -409,11 +406,18 @@ impl Conductor {
         let Some((sample, lag)) = run.sample(rendition, encoded, now) else { return };
         self.acts.push_back(Act::Lag { rendition: rendition.name(), lag });
         run.passed(choice.at_work());
+        // A rung that is far behind would begin with a gap.
+        let complete = run.knows_all(choice) && run.is_close(choice);
         if let Some(after) = run.recovered(now) {
             self.notice(Notice::Recovered { after });
         }
         match &mut self.stage {
-            Stage::Opening(_, opening) => opening.hold(sample),
+            Stage::Opening(_, opening) => {
+                opening.hold(sample);
+                if complete {
+                    self.go_live();
+                }
+            }
             _ => self.output(Output::Sample(sample)),
         }
     }

@@ -18,7 +18,7 @@ const MAX_HELD_BYTES: usize = 32 * 1_024 * 1_024;
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) until: Instant,
-    pub(super) held: VecDeque<Sample>,
+    held: VecDeque<Sample>,
     bytes: usize,
 }
 
@@ -34,6 +34,13 @@ impl Opening {
             let Some(oldest) = self.held.pop_front() else { return };
             self.bytes -= oldest.data.len();
         }
+    }
+
+    /// What has waited, as if the rungs had been as quick as the source.
+    pub(super) fn in_order(self) -> Vec<Sample> {
+        let mut held = Vec::from(self.held);
+        held.sort_by_key(|sample| sample.dts);
+        held
     }
 }
 

@@ -15,6 +15,9 @@ use crate::source::Source;
 /// How many access units may be on their way through a worker.
 const MAX_ON_THE_WAY: usize = 1_024;
 
+/// A rung that is no further behind the source has caught up with it.
+const CLOSE: Duration = Duration::from_millis(300);
+
 /// A stretch with a ladder.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -97,6 +100,14 @@ impl Run {
     /// Whether the decoder configurations of all renditions are known.
     pub(super) fn knows_all(&self, choice: &Choice) -> bool {
         choice.at_work().all(|rendition| rendition.fits(Fit::of(rendition, choice.encoder(), &self.source)))
+    }
+
+    /// Whether all rungs of pictures are about as far as the source.
+    pub(super) fn is_close(&self, choice: &Choice) -> bool {
+        let [Some(source), _] = self.shown_to else { return true };
+        let close = MediaTime::from_duration(CLOSE, self.source.video.timescale).ticks();
+        let mut rungs = choice.at_work().filter(|rendition| rendition.is_video());
+        rungs.all(|rendition| rendition.newest.is_some_and(|newest| newest + close >= source))
     }
 
     /// Takes note of a sample of the source. Returns what the worker has to be told.

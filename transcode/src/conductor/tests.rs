@@ -51,7 +51,7 @@ impl Play {
         let mut play = Self::new(Passthrough::Auto, &[Encoder::X264, Encoder::OpenH264]);
         play.start();
         play.frames(1);
-        play.configure(&[0, 1]);
+        play.begin(&[0, 1]);
         play.seen();
         play
     }
@@ -92,6 +92,14 @@ impl Play {
     fn configure(&mut self, streams: &[u8]) {
         for &stream in streams {
             self.answer(Answer::Config { stream, record: Bytes::from_static(RECORD) });
+        }
+    }
+
+    /// The first access units of these rungs, of the newest picture.
+    fn begin(&mut self, streams: &[u8]) {
+        self.configure(streams);
+        for &stream in streams {
+            self.encoded(stream, self.position - 1);
         }
     }
 
@@ -165,15 +173,29 @@ fn a_channel_opens_when_all_its_renditions_are_known_and_loses_nothing_meanwhile
         "(ladder: the source as it is, 480p 1300 kb/s, 360p 800 kb/s by x264enc, about 0.06 cores of processor) \
          S[480p+360p by x264enc]"
     );
-    play.frames(2);
-    play.configure(&[0]);
-    play.encoded(0, 0);
-    assert_eq!(play.seen(), ">0 >1");
-    play.configure(&[1]);
-    assert_eq!(play.seen(), "start:1+1000+1001+2 1:0 1:1 1000:0");
-    play.encoded(1, 0);
+    play.frames(31);
+    play.configure(&[0, 1]);
+    for frame in 0..30 {
+        play.encoded(0, frame);
+    }
+    assert_eq!(play.seen(), (0..31).map(|frame| format!(">{frame}")).collect::<Vec<_>>().join(" "));
+    for frame in 0..21 {
+        play.encoded(1, frame);
+    }
+    assert_eq!(play.seen(), "", "a rung that is far behind would begin with a gap");
+    play.encoded(1, 21);
+    let seen = play.seen();
+    assert!(seen.starts_with("start:1+1000+1001+2 1:0 1000:0 1001:0 1:1 1000:1 1001:1 1:2 "), "{seen}");
+    assert!(
+        seen.ends_with(
+            "1:21 1000:21 1001:21 1:22 1000:22 1:23 1000:23 1:24 1000:24 1:25 1000:25 1:26 1000:26 1:27 \
+                            1000:27 1:28 1000:28 1:29 1000:29 1:30"
+        ),
+        "{seen}"
+    );
+    play.encoded(1, 22);
     play.frames(1);
-    assert_eq!(play.seen(), "1001:0 >2 1:2");
+    assert_eq!(play.seen(), "1001:22 >31 1:31");
 }
 
 #[test]
@@ -251,7 +273,7 @@ fn a_worker_that_says_nothing_is_killed_and_replaced() {
     assert_eq!(
         play.seen(),
         "! (the transcoding worker has died (it has said nothing for 700 ms): another takes over where it was) \
-         S[480p+360p by x264enc] >0again"
+         S[480p>0+360p>0 by x264enc] >0again"
     );
 }
 
@@ -278,8 +300,8 @@ fn deaths_that_go_on_change_the_encoder_and_then_the_ladder_at_a_keyframe() {
     let seen = play.seen();
     assert!(seen.starts_with("1:1 1:2 "), "the source goes on meanwhile: {seen}");
     assert!(seen.ends_with("1:59 S[480p+360p by openh264enc] >60"), "{seen}");
-    play.configure(&[0, 1]);
-    assert_eq!(play.seen(), "start:1+1000+1001+2 1:60");
+    play.begin(&[0, 1]);
+    assert_eq!(play.seen(), "start:1+1000+1001+2 1:60 1000:60 1001:60");
 
     let fault = || Fault { place: "openh264enc".into(), reason: "no".into(), encoder: true };
     play.answer(Answer::Fault(fault()));
@@ -318,7 +340,7 @@ fn a_source_with_too_few_keyframes_is_encoded_anew_from_then_on() {
     play.configure(&[15]);
     play.frame(false);
     play.encoded(15, 68);
-    assert_eq!(play.seen(), "start:1015+1000+1001+2 >68 1015:68");
+    assert_eq!(play.seen(), ">68 start:1015+1000+1001+2 1015:68");
 }
 
 #[test]
@@ -326,7 +348,7 @@ fn a_source_that_may_not_be_replaced_is_passed_through_with_a_word() {
     let mut play = Play::new(Passthrough::Always, &[Encoder::X264]);
     play.start();
     play.frame(true);
-    play.configure(&[0, 1]);
+    play.begin(&[0, 1]);
     for _ in 0..200 {
         play.frame(false);
     }
@@ -377,5 +399,5 @@ fn a_rung_that_rests_leaves_where_the_worker_says_so_and_stays_away_over_a_death
     let seen = play.seen();
     assert!(seen.starts_with("1000:59 leave:1000 (the machine is overloaded: 480p rests"), "{seen}");
     play.die();
-    assert!(play.seen().contains("S[480p>59+360p by x264enc] >0off >0again"));
+    assert!(play.seen().contains("S[480p>59+360p>0 by x264enc] >0off >0again"));
 }
