@@ -12,7 +12,7 @@ use crate::target::Filling;
 use crate::{Event, Init, Notice, Presentation, RenditionId, Settings};
 
 use gap::Gap;
-pub(crate) use gap::PATIENCE;
+pub(crate) use gap::{DISTANCE, PATIENCE};
 
 /// How many samples of a rendition wait at most for the leading rendition to come as far. Beyond, they go on alone.
 const MAX_EARLY: usize = 256;

@@ -4,7 +4,7 @@ use touchline_media::{Kind, MediaTime, Sample, Timescale};
 
 use crate::cut::Boundary;
 use crate::input::Input;
-use crate::lane::{Lane, PATIENCE, Role, Timeline};
+use crate::lane::{DISTANCE, Lane, PATIENCE, Role, Timeline};
 use crate::{Event, Presentation, Settings};
 
 /// How far the decode times written may be from the source's, and how far renditions may be apart: beyond, a new stretch
@@ -77,9 +77,10 @@ impl Lanes {
     /// Writes gaps where renditions have stalled or left. To be called after each sample, unless [`Lanes::apart`].
     pub(crate) fn fill(&mut self, out: &mut Vec<Event>) {
         let Some(furthest) = self.furthest() else { return };
-        let until = furthest - MediaTime::from_duration(PATIENCE, furthest.timescale());
+        let behind = |duration| furthest - MediaTime::from_duration(duration, furthest.timescale());
+        let (overdue, until) = (behind(PATIENCE), behind(DISTANCE));
         for lane in &mut self.all {
-            lane.stall(until, self.now, out);
+            lane.stall(overdue, self.now, out);
         }
         if let Some(index) = self.all.iter().position(|lane| lane.kind() == Kind::Video && !lane.in_gap()) {
             self.take_over(index);

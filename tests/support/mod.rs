@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+/// How often a test looks whether something has come about: what it waits for needs the processor too.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// A running `touchline serve`. Dropping it ends the process.
 pub(crate) struct Server {
     child: Child,
@@ -24,10 +27,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one with the given `touchline.toml`.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_by(touchline(), config)
+    }
+
+    /// Starts one by a command that is made otherwise than [`touchline`].
+    pub(crate) fn start_by(mut command: Command, config: &str) -> Self {
         let dir = Dir::new();
         let (file, log) = (dir.0.join("touchline.toml"), dir.0.join("log"));
         std::fs::write(&file, config).unwrap();
-        let mut child = touchline()
+        let mut child = command
             .args(["serve", "--http=127.0.0.1:0", "--rtmp=127.0.0.1:0", "--admin=127.0.0.1:0", "--config"])
             .arg(&file)
             .stdout(Stdio::piped())
@@ -169,7 +177,7 @@ pub(crate) fn until(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < deadline, "it did not come about within a minute");
-        std::thread::yield_now();
+        std::thread::sleep(LOOK_AGAIN);
     }
 }
 

@@ -12,9 +12,12 @@ use crate::cut::Boundary;
 use crate::segmenter::{Segmenter, Timed};
 use crate::{Event, Notice};
 
-/// How far a rendition may be behind the one that is furthest before it counts as stalled, in media time; and how near to
-/// that its gap is written. Encoders send sound and pictures of the same instant some hundred milliseconds apart.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// How far a rendition may be behind the one that is furthest before it counts as stalled, in media time. A transcoder
+/// that is replaced goes on sooner than that, and a gap costs viewers a whole segment.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+/// How near to the one that is furthest a gap is written. Encoders send sound and pictures of the same instant some
+/// hundred milliseconds apart; and RFC 8216bis 6.2.1 wants a new segment within 1.5 target durations of the one before.
+pub(crate) const DISTANCE: Duration = Duration::from_secs(1);
 
 /// Media is missing.
 #[derive(Debug)]

@@ -49,8 +49,6 @@ fn properties(encoder: Encoder, bitrate: u32) -> Vec<(&'static str, String)> {
             ("b-adapt", "false"),
             ("byte-stream", "false"),
             ("aud", "false"),
-            // The element's default is to do it, whatever the preset says; it is a quarter of all work.
-            ("trellis", "false"),
             ("key-int-max", NO_KEYS),
             ("vbv-buf-capacity", "1000"),
             ("option-string", "scenecut=0:rc-lookahead=0"),
