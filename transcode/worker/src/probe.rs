@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::gate::{Gate, Picture};
 use crate::link::{Answers, Overheard};
 use crate::meter::Meter;
-use crate::rung::{Outlet, Rung, codec_data, picture_caps};
+use crate::rung::{Outlet, Rung, codec_data, colored_like, size};
 use crate::scene::{HEIGHT, Scene, WIDTH};
 use crate::video::decoder;
 
@@ -158,7 +158,7 @@ fn collect(plans: &[VideoRung], overheard: &Overheard, nanos: f64, all: bool) ->
 /// The processor time of scaling, in nanoseconds.
 fn scale(to: &VideoRung, scene: &mut Scene) -> Result<f64, Fault> {
     let drawn = draw(MEASURED, scene);
-    let elements = [crate::rung::scaler()?, chain::caps_filter(&picture_caps(to))?];
+    let elements = [crate::rung::scaler()?, chain::caps_filter(&colored_like(size(to), &drawn_caps()))?];
     through(&elements, &drawn_caps(), drawn).map(|(nanos, _)| nanos)
 }
 

@@ -26,7 +26,8 @@ pub(crate) struct Rung {
     gate: Gate,
     meter: Arc<Meter>,
     answers: Answers,
-    size: gst::Element,
+    /// What lets through only what the scaler, and the converter after it, are to make.
+    filters: [gst::Element; 2],
     /// Whether the encoder has had a picture.
     begun: bool,
 }
@@ -42,26 +43,23 @@ impl Rung {
     ) -> Result<Self, Fault> {
         let convert = chain::make("videoconvert")?;
         chain::set(&convert, "n-threads", "1");
-        let size = chain::caps_filter(&picture_caps(plan))?;
-        let mut elements = vec![scaler()?, convert, size.clone()];
+        let form = gst::Caps::builder("video/x-raw").field("format", encoder::format(plan.encoder)).build();
+        let filters = [chain::caps_filter(&size(plan))?, chain::caps_filter(&form)?];
+        let [scaled, converted] = filters.clone();
+        let mut elements = vec![scaler()?, scaled, convert, converted];
         elements.extend(encoder::elements(plan.encoder, plan.bitrate)?);
         let answers = outlet.answers.clone();
         let chain = Chain::start(None, &elements, outlet.callbacks(ended), &answers)?;
-        Ok(Self { chain, gate, meter, answers, size, begun: false })
+        Ok(Self { chain, gate, meter, answers, filters, begun: false })
     }
 
     /// Says what the pictures are that follow. What the first are decides what the encoder gets for good: were it told
     /// of a change, it would start anew, with an IDR that other rungs don't have.
     pub(crate) fn follow(&self, caps: &gst::Caps) {
         if self.chain.source.caps().is_none() {
-            let mut wanted = self.size.property::<gst::Caps>("caps");
-            for field in ["colorimetry", "chroma-site"] {
-                let value = caps.structure(0).and_then(|first| first.get::<String>(field).ok());
-                if let (Some(value), Some(wanted)) = (value, wanted.make_mut().structure_mut(0)) {
-                    wanted.set(field, value);
-                }
+            for filter in &self.filters {
+                filter.set_property("caps", colored_like(filter.property("caps"), caps));
             }
-            self.size.set_property("caps", &wanted);
         }
         self.chain.source.set_caps(Some(caps));
     }
@@ -163,23 +161,32 @@ pub(crate) fn codec_data(sample: &gst::Sample) -> Option<Bytes> {
 /// The scaler of every rung: a source of another shape gets borders.
 pub(crate) fn scaler() -> Result<gst::Element, Fault> {
     let scale = chain::make("videoscale")?;
-    // Plane by plane: by default it goes through four bytes a pixel, which takes four times as long.
-    let properties = [("method", "lanczos"), ("chroma-mode", "none"), ("n-threads", "1"), ("add-borders", "true")];
-    for (property, value) in properties {
+    for (property, value) in [("method", "lanczos"), ("n-threads", "1"), ("add-borders", "true")] {
         chain::set(&scale, property, value);
     }
     Ok(scale)
 }
 
-/// What a rung's encoder gets.
-pub(crate) fn picture_caps(plan: &VideoRung) -> gst::Caps {
-    let size = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+/// The size of a rung, in square pixels.
+pub(crate) fn size(plan: &VideoRung) -> gst::Caps {
+    let pixels = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
     gst::Caps::builder("video/x-raw")
-        .field("format", encoder::format(plan.encoder))
-        .field("width", size(plan.width))
-        .field("height", size(plan.height))
+        .field("width", pixels(plan.width))
+        .field("height", pixels(plan.height))
         .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
         .build()
+}
+
+/// With the colours of `first`. A scaler that is free to choose takes those that are usual for the smaller size, and
+/// converts every pixel: three times the work.
+pub(crate) fn colored_like(mut caps: gst::Caps, first: &gst::CapsRef) -> gst::Caps {
+    for field in ["colorimetry", "chroma-site"] {
+        let value = first.structure(0).and_then(|first| first.get::<String>(field).ok());
+        if let (Some(value), Some(caps)) = (value, caps.make_mut().structure_mut(0)) {
+            caps.set(field, value);
+        }
+    }
+    caps
 }
 
 fn ask_for_key(source: &AppSrc, buffer: &gst::Buffer) {
