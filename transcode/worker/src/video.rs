@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer_app::AppSinkCallbacks;
+use gstreamer_video as gst_video;
 use touchline_transcode::message::{Fault, Input, Report};
 use touchline_transcode::plan::{self, Codec};
 
@@ -215,7 +216,12 @@ impl Show {
             return;
         }
         let mut caps = decoded.to_owned();
+        // Where the source does not say what its colours are, each element would take its picture's size for a hint.
+        let colors = gst_video::VideoInfo::from_caps(&caps).map(|info| info.colorimetry().to_string());
         if let Some(first) = caps.make_mut().structure_mut(0) {
+            if let (Ok(colors), false) = (colors, first.has_field("colorimetry")) {
+                first.set("colorimetry", colors);
+            }
             first.set("framerate", self.rate);
             first.set("interlace-mode", "progressive");
             first.remove_field("field-order");
