@@ -72,7 +72,7 @@ impl Run {
         (self.replay, self.received, self.shown_to) = (before.replay, before.received, before.shown_to);
     }
 
-    /// Up to which PTS a rendition has been seen already as part of the source.
+    /// Up to which PTS the source of a rendition has come.
     pub(super) fn seen_to(&self, rendition: &Rendition) -> Option<i64> {
         let [video, audio] = self.shown_to;
         if rendition.is_video() { video } else { audio }
@@ -102,12 +102,13 @@ impl Run {
         choice.at_work().all(|rendition| rendition.fits(Fit::of(rendition, choice.encoder(), &self.source)))
     }
 
-    /// Whether all rungs of pictures are about as far as the source.
+    /// Whether all rungs are about as far as the source.
     pub(super) fn is_close(&self, choice: &Choice) -> bool {
-        let [Some(source), _] = self.shown_to else { return true };
-        let close = MediaTime::from_duration(CLOSE, self.source.video.timescale).ticks();
-        let mut rungs = choice.at_work().filter(|rendition| rendition.is_video());
-        rungs.all(|rendition| rendition.newest.is_some_and(|newest| newest + close >= source))
+        choice.at_work().all(|rendition| {
+            let (Some(seen), Some(origin)) = (self.seen_to(rendition), self.origin(rendition)) else { return true };
+            let close = MediaTime::from_duration(CLOSE, origin.timescale).ticks();
+            rendition.newest.is_some_and(|newest| newest + close >= seen)
+        })
     }
 
     /// Takes note of a sample of the source. Returns what the worker has to be told.
