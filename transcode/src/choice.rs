@@ -61,13 +61,13 @@ impl Abilities {
         self.encoders.iter().find(|(known, _)| *known == encoder).map_or(UNMEASURED, |(_, costs)| *costs)
     }
 
-    /// The encoders to be tried for a ladder, the most wanted first.
-    pub(crate) fn choices(&self, settings: &Settings, hevc: bool) -> Vec<Encoder> {
-        if let Some(only) = settings.encoder {
-            return vec![only];
+    /// The most wanted encoder that has not failed.
+    fn best(&self, settings: &Settings, codec: Codec, failed: &[Encoder]) -> Option<Encoder> {
+        let works = |encoder: &Encoder| encoder.codec() == codec && !failed.contains(encoder);
+        match settings.encoder {
+            Some(only) => Some(only).filter(|encoder| !failed.contains(encoder)),
+            None => self.encoders.iter().map(|(encoder, _)| *encoder).find(works),
         }
-        let codec = if hevc { Codec::H265 } else { Codec::H264 };
-        self.encoders.iter().map(|(encoder, _)| *encoder).filter(|encoder| encoder.codec() == codec).collect()
     }
 }
 
@@ -78,8 +78,10 @@ pub(crate) struct Choice {
     pub(crate) renditions: Vec<Rendition>,
     /// Whether the pictures of the source are no rendition themselves.
     pub(crate) replaces_source: bool,
-    /// What makes it, the most wanted first; those that failed are gone.
-    encoders: Vec<Encoder>,
+    /// What makes the pictures.
+    pub(crate) encoder: Option<Encoder>,
+    /// What has failed.
+    failed: Vec<Encoder>,
     /// What it takes of the machine, while it lasts.
     reservation: Option<Reservation>,
 }
@@ -87,11 +89,17 @@ pub(crate) struct Choice {
 impl Choice {
     /// The ladder for a source, and what to tell of it.
     pub(crate) fn make(settings: &Settings, abilities: &Abilities, source: &Source) -> (Self, Vec<Notice>) {
-        let none = Self { renditions: Vec::new(), replaces_source: false, encoders: Vec::new(), reservation: None };
+        let none = Self {
+            renditions: Vec::new(),
+            replaces_source: false,
+            encoder: None,
+            failed: Vec::new(),
+            reservation: None,
+        };
         let pictures = source.pictures();
         let Some(ladder) = settings.profile.ladder(&pictures) else { return (none, Vec::new()) };
-        let encoders = abilities.choices(settings, ladder.hevc);
-        let Some(&encoder) = encoders.first() else { return (none, Vec::new()) };
+        let codec = if ladder.hevc { Codec::H265 } else { Codec::H264 };
+        let Some(encoder) = abilities.best(settings, codec, &[]) else { return (none, Vec::new()) };
         let costs = abilities.costs(encoder);
         let top = (settings.passthrough == Passthrough::Never).then(|| ladder.top(&pictures));
         let below = ladder.below(&pictures).into_iter().take(MAX_RUNGS - 1);
@@ -114,13 +122,13 @@ impl Choice {
         notices.push(Notice::Chosen { rungs: rungs.clone(), encoder: used, cost, passthrough: !replaces_source });
         let reservation = (!rungs.is_empty()).then(|| abilities.budget.insist(cost));
         let renditions = renditions(source, &ladder, &rungs, replaces_source, encoder.codec());
-        (Self { renditions, replaces_source, encoders, reservation }, notices)
+        (Self { renditions, replaces_source, encoder: used, reservation, ..none }, notices)
     }
 
     /// Makes a rendition of the source's size in place of the source, as the top one, if the machine can carry it.
     pub(crate) fn replace_source(&mut self, settings: &Settings, abilities: &Abilities, source: &Source) -> bool {
         let pictures = source.pictures();
-        let (Some(ladder), Some(&encoder)) = (settings.profile.ladder(&pictures), self.encoders.first()) else {
+        let (Some(ladder), Some(encoder)) = (settings.profile.ladder(&pictures), self.encoder) else {
             return false;
         };
         let top = ladder.top(&pictures);
@@ -153,13 +161,9 @@ impl Choice {
         self.renditions.iter_mut().find(|rendition| rendition.stream == stream)
     }
 
-    /// What makes the pictures.
-    pub(crate) fn encoder(&self) -> Option<Encoder> {
-        self.encoders.first().copied()
-    }
-
     /// A new publisher, a new chance.
     pub(crate) fn renew(&mut self) {
+        self.failed.clear();
         for rendition in &mut self.renditions {
             // What players have not been told of stays out: the renditions of a channel are fixed.
             rendition.given_up &= rendition.format().is_none();
@@ -168,7 +172,7 @@ impl Choice {
 
     /// What a worker has to do, from where the renditions are; `None` where there is nothing.
     pub(crate) fn plan(&self, source: &Source, settings: &Settings) -> Option<Plan> {
-        let encoder = *self.encoders.first()?;
+        let encoder = self.encoder?;
         let pictures = source.pictures();
         let keys = if self.replaces_source {
             let every = MediaTime::from_duration(settings.keyframe_interval, source.video.timescale).ticks();
@@ -203,10 +207,13 @@ impl Choice {
     }
 
     /// Another encoder, or where there is none a smaller ladder. Returns what to tell of it.
-    pub(crate) fn demote(&mut self) -> Notice {
-        if let [from, to, ..] = *self.encoders {
-            self.encoders.remove(0);
-            return Notice::OtherEncoder { from, to };
+    pub(crate) fn demote(&mut self, settings: &Settings, abilities: &Abilities) -> Notice {
+        if let Some(from) = self.encoder {
+            self.failed.push(from);
+            if let Some(to) = abilities.best(settings, from.codec(), &self.failed) {
+                self.encoder = Some(to);
+                return Notice::OtherEncoder { from, to };
+            }
         }
         let top = self.renditions.iter_mut().find(|rendition| !rendition.given_up);
         let Some(top) = top else { return Notice::GivenUp { rung: "the ladder".into() } };

@@ -380,7 +380,7 @@ impl Conductor {
     fn configured(&mut self, stream: u8, record: Bytes, now: Instant) {
         let (Stage::Opening(run, _) | Stage::Live(run) | Stage::Draining(run, ..)) = &mut self.stage else { return };
         let Some((_, choice)) = &mut self.choice else { return };
-        let encoder = choice.encoder();
+        let encoder = choice.encoder;
         let Some(rendition) = choice.find(stream) else { return };
         let fit = Fit::of(rendition, encoder, &run.source);
         let before = rendition.format().cloned();
@@ -475,7 +475,7 @@ impl Conductor {
     /// Another encoder, or a smaller ladder, from the next keyframe on.
     fn demote(&mut self, now: Instant) {
         let Some((_, choice)) = &mut self.choice else { return };
-        let notice = choice.demote();
+        let notice = choice.demote(&self.settings, &self.abilities);
         self.notice(notice);
         match &mut self.stage {
             // Nobody has seen anything of it yet.

@@ -58,7 +58,10 @@ impl Ladder {
             tokio::select! {
                 biased;
                 event = next_of(self.worker.as_mut()) => self.hear(event),
-                () = until(deadline) => self.conductor.tick(Instant::now()),
+                () = until(deadline) => {
+                    self.conductor.know(self.workshop.abilities());
+                    self.conductor.tick(Instant::now());
+                }
                 event = source.next(), if reads => self.read(event),
             }
         }
@@ -104,6 +107,7 @@ impl Ladder {
             Event::Answer(answer) => self.conductor.answer(answer, Instant::now()),
             Event::Gone(why) => {
                 self.worker = None;
+                self.conductor.know(self.workshop.abilities());
                 self.conductor.gone(why, Instant::now());
             }
         }

@@ -99,7 +99,7 @@ impl Run {
 
     /// Whether the decoder configurations of all renditions are known.
     pub(super) fn knows_all(&self, choice: &Choice) -> bool {
-        choice.at_work().all(|rendition| rendition.fits(Fit::of(rendition, choice.encoder(), &self.source)))
+        choice.at_work().all(|rendition| rendition.fits(Fit::of(rendition, choice.encoder, &self.source)))
     }
 
     /// Whether all rungs are about as far as the source.

@@ -39,10 +39,7 @@ impl Play {
             keyframe_interval: Duration::from_secs(2),
             keyframe_limit: Duration::from_millis(2_200),
         };
-        let costs = Costs { encode_ns_per_pixel: 1.0, scale_ns_per_pixel: 1.0, decode_ns_per_pixel: 1.0 };
-        let encoders = encoders.iter().map(|&encoder| (encoder, costs)).collect();
-        let abilities = Abilities { encoders, budget: Budget::of_cores(8) };
-        let conductor = Conductor::new(Arc::new(settings), Arc::new(abilities));
+        let conductor = Conductor::new(Arc::new(settings), abilities(encoders));
         Self { conductor, now: Instant::now(), position: 0 }
     }
 
@@ -162,6 +159,12 @@ impl Play {
         }
         words.trim_end().to_owned()
     }
+}
+
+fn abilities(encoders: &[Encoder]) -> Arc<Abilities> {
+    let costs = Costs { encode_ns_per_pixel: 1.0, scale_ns_per_pixel: 1.0, decode_ns_per_pixel: 1.0 };
+    let encoders = encoders.iter().map(|&encoder| (encoder, costs)).collect();
+    Arc::new(Abilities { encoders, budget: Budget::of_cores(8) })
 }
 
 #[test]
@@ -317,6 +320,17 @@ fn deaths_that_go_on_change_the_encoder_and_then_the_ladder_at_a_keyframe() {
     play.die();
     play.frames(60);
     assert!(play.seen().ends_with("start:1+1000+1001+2 leave:1000 leave:1001 1:180"));
+}
+
+#[test]
+fn an_encoder_that_is_found_later_can_take_over_too() {
+    let mut play = Play::live();
+    play.conductor.know(abilities(&[Encoder::X264]));
+    play.die();
+    play.die();
+    play.conductor.know(abilities(&[Encoder::X264, Encoder::OpenH264]));
+    play.die();
+    assert!(play.seen().contains("openh264enc takes over"));
 }
 
 #[test]
