@@ -13,7 +13,7 @@ use touchline_media::{Sample, Track, TrackId, feed};
 
 use crate::choice::{Abilities, Choice, Settings};
 use crate::faults::{Faults, Remedy};
-use crate::message::{Answer, Output as Encoded, Request, RungReport};
+use crate::message::{Answer, Input, Output as Encoded, Request, RungReport};
 use crate::plan::Plan;
 use crate::rendition::{Fit, Rendition};
 use crate::source::Source;
@@ -25,6 +25,9 @@ use watch::Watch;
 
 /// How long a worker may take to hand out what it holds when its stretch is over.
 const DRAIN: Duration = Duration::from_millis(500);
+
+/// A sample that comes so long after it was received has been held back, as at the start of a source.
+const HELD_BACK: Duration = Duration::from_millis(100);
 
 /// What a channel gets of its source and its ladder.
 #[derive(Debug, Clone)]
@@ -233,6 +236,10 @@ impl Conductor {
             return self.finish(Next::From(sample), now);
         }
         let input = run.take(&sample, now);
+        // Nobody waits for it, or it comes with others that were held back: nothing of it need be shed.
+        let late = now.saturating_duration_since(sample.received) > HELD_BACK;
+        let replay = late || matches!(self.stage, Stage::Opening(..));
+        let input = input.map(|input| Input { replay, ..input });
         let settings = Arc::clone(&self.settings);
         let overdue = self.run().and_then(|run| run.keyframe_overdue(&sample, &settings));
         self.acts.extend(input.map(|input| Act::Send(Request::Input(input))));
@@ -425,13 +432,25 @@ impl Conductor {
     fn switched(&mut self, stream: u8, on: bool) {
         let Some(rendition) = self.choice.as_mut().and_then(|(_, choice)| choice.find(stream)) else { return };
         let (rung, track) = (rendition.name(), rendition.track_id());
-        if !on {
-            self.output(Output::Leave(track));
+        if let Some(run) = self.run() {
+            run.leaving.retain(|(leaving, _)| *leaving != stream);
+            if !on {
+                run.leaving.push((stream, track));
+            }
         }
         self.notice(Notice::Overload { rung, back: on });
     }
 
     fn report(&mut self, rungs: Vec<RungReport>) {
+        if let Some(run) = self.run() {
+            // What was on its way when a rung was switched off has come.
+            let empty = |stream: u8| rungs.iter().any(|rung| rung.stream == stream && rung.queued == 0);
+            let gone: Vec<TrackId> =
+                run.leaving.extract_if(.., |(stream, _)| empty(*stream)).map(|(_, track)| track).collect();
+            for track in gone {
+                self.output(Output::Leave(track));
+            }
+        }
         let Some((_, choice)) = &mut self.choice else { return };
         let named = rungs.into_iter().filter_map(|rung| Some((choice.find(rung.stream)?.name(), rung)));
         let named = named.collect();

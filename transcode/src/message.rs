@@ -79,7 +79,7 @@ pub struct Input {
     pub kind: InputKind,
     /// Whether a decoder can start here.
     pub sync: bool,
-    /// Whether it has been sent to another worker before: then there is no hurry, and nothing is shed.
+    /// Whether there is no hurry, and nothing is to be shed: it was sent to another worker before, or was held back.
     pub replay: bool,
     /// Presentation time in ticks of the source.
     pub pts: i64,

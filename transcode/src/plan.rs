@@ -151,6 +151,11 @@ impl Encoder {
         }
     }
 
+    /// Whether it needs hardware of its own.
+    pub fn is_hardware(self) -> bool {
+        matches!(self, Self::Nvidia | Self::QuickSync | Self::Va | Self::V4l2)
+    }
+
     /// The encoder with this name.
     pub fn find(element: &str) -> Option<Self> {
         Self::H264.into_iter().chain(Self::HEVC).find(|encoder| encoder.element() == element)

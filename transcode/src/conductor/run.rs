@@ -37,6 +37,8 @@ pub(super) struct Run {
     encoded_at: Instant,
     /// The ladder has changed: another stretch begins with the next keyframe.
     pub(super) restart_at_key: bool,
+    /// Rungs that are made no more, and whose last pictures are on their way.
+    pub(super) leaving: Vec<(u8, TrackId)>,
     replay: Replay,
     /// When access units came whose renditions are on their way, by track and PTS.
     received: BTreeMap<(TrackId, i64), Instant>,
@@ -60,6 +62,7 @@ impl Run {
             died_at: None,
             encoded_at: now,
             restart_at_key: false,
+            leaving: Vec::new(),
             replay: Replay::default(),
             received: BTreeMap::new(),
             last_key: None,

@@ -19,8 +19,8 @@ const FRAME: i64 = 1_000;
 const VIDEO: TrackId = TrackId(1);
 const AUDIO: TrackId = TrackId(2);
 
-/// A conductor with a source of 30 frames/s, and all that it does in words: `S` starts the worker, `>` tells it, `!` kills it,
-/// the rest goes to the channel.
+/// A conductor with a source of 30 frames/s, and all that it does in words: `S` starts the worker, `>` tells it (`~`: there is no hurry), `!`
+/// kills it, the rest goes to the channel.
 struct Play {
     conductor: Conductor,
     now: Instant,
@@ -146,7 +146,7 @@ impl Play {
                     write!(words, "S[{rungs} by {}{keys}] ", video.rungs[0].encoder)
                 }
                 Act::Send(Request::Input(input)) => {
-                    write!(words, ">{}{} ", input.pts / FRAME, if input.replay { "again" } else { "" })
+                    write!(words, ">{}{} ", input.pts / FRAME, if input.replay { "~" } else { "" })
                 }
                 Act::Send(Request::Switch { stream, on }) => {
                     write!(words, ">{stream}{} ", if on { "on" } else { "off" })
@@ -181,7 +181,7 @@ fn a_channel_opens_when_all_its_renditions_are_known_and_loses_nothing_meanwhile
     for frame in 0..30 {
         play.encoded(0, frame);
     }
-    assert_eq!(play.seen(), (0..31).map(|frame| format!(">{frame}")).collect::<Vec<_>>().join(" "));
+    assert_eq!(play.seen(), (0..31).map(|frame| format!(">{frame}~")).collect::<Vec<_>>().join(" "));
     for frame in 0..21 {
         play.encoded(1, frame);
     }
@@ -237,7 +237,7 @@ fn a_worker_that_dies_is_replaced_and_goes_on_where_each_rung_was() {
     assert_eq!(
         play.seen(),
         "(the transcoding worker has died (SIGSEGV): another takes over where it was) S[480p>2+360p>1 by x264enc] \
-         >0again >1again >2again >3again"
+         >0~ >1~ >2~ >3~"
     );
     play.frames(1);
     play.now += Duration::from_millis(300);
@@ -258,12 +258,12 @@ fn pictures_of_the_group_before_are_replayed_while_a_rung_still_needs_them() {
     play.seen();
     play.die();
     let seen = play.seen();
-    assert!(seen.contains("S[480p>61+360p>59 by x264enc] >0again >1again "), "{seen}");
+    assert!(seen.contains("S[480p>61+360p>59 by x264enc] >0~ >1~ "), "{seen}");
     play.encoded(1, 60);
     play.seen();
     play.die();
     let seen = play.seen();
-    assert!(seen.ends_with("S[480p>61+360p>60 by x264enc] >60again >61again"), "{seen}");
+    assert!(seen.ends_with("S[480p>61+360p>60 by x264enc] >60~ >61~"), "{seen}");
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn a_worker_that_says_nothing_is_killed_and_replaced() {
     assert_eq!(
         play.seen(),
         "! (the transcoding worker has died (it has said nothing for 700 ms): another takes over where it was) \
-         S[480p>0+360p>0 by x264enc] >0again"
+         S[480p>0+360p>0 by x264enc] >0~"
     );
 }
 
@@ -302,7 +302,7 @@ fn deaths_that_go_on_change_the_encoder_and_then_the_ladder_at_a_keyframe() {
     play.frames(60);
     let seen = play.seen();
     assert!(seen.starts_with("1:1 1:2 "), "the source goes on meanwhile: {seen}");
-    assert!(seen.ends_with("1:59 S[480p+360p by openh264enc] >60"), "{seen}");
+    assert!(seen.ends_with("1:59 S[480p+360p by openh264enc] >60~"), "{seen}");
     play.begin(&[0, 1]);
     assert_eq!(play.seen(), "start:1+1000+1001+2 1:60 1000:60 1001:60");
 
@@ -350,11 +350,11 @@ fn a_source_with_too_few_keyframes_is_encoded_anew_from_then_on() {
     play.encoded(1, 67);
     play.die();
     let seen = play.seen();
-    assert!(seen.starts_with("1001:67 S[720p>67+480p>67+360p>67 by x264enc by the clock] >0again "), "{seen}");
+    assert!(seen.starts_with("1001:67 S[720p>67+480p>67+360p>67 by x264enc by the clock] >0~ "), "{seen}");
     play.configure(&[15]);
     play.frame(false);
     play.encoded(15, 68);
-    assert_eq!(play.seen(), ">68 start:1015+1000+1001+2 1015:68");
+    assert_eq!(play.seen(), ">68~ start:1015+1000+1001+2 1015:68");
 }
 
 #[test]
@@ -411,7 +411,13 @@ fn a_rung_that_rests_leaves_where_the_worker_says_so_and_stays_away_over_a_death
     play.encoded(0, 59);
     play.answer(Answer::Switched { stream: 0, on: false, pts: 60 * FRAME });
     let seen = play.seen();
-    assert!(seen.starts_with("1000:59 leave:1000 (the machine is overloaded: 480p rests"), "{seen}");
+    assert!(seen.starts_with("1000:59 (the machine is overloaded: 480p rests"), "{seen}");
+    let mut rung = RungReport { queued: 1, ..RungReport::default() };
+    play.answer(Answer::Report(Report { rungs: vec![rung.clone()], ..Report::default() }));
+    assert_eq!(play.seen(), "", "what is on its way comes first");
+    rung.queued = 0;
+    play.answer(Answer::Report(Report { rungs: vec![rung], ..Report::default() }));
+    assert_eq!(play.seen(), "leave:1000");
     play.die();
-    assert!(play.seen().contains("S[480p>59+360p>0 by x264enc] >0off >0again"));
+    assert!(play.seen().contains("S[480p>59+360p>0 by x264enc] >0off >0~"));
 }

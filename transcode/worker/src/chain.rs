@@ -64,10 +64,13 @@ impl Drop for Chain {
 
 /// An element, or words about what brings it.
 pub(crate) fn make(name: &str) -> Result<gst::Element, Fault> {
+    let encoder = Encoder::find(name);
+    let or_hardware =
+        if encoder.is_some_and(Encoder::is_hardware) { "there is no hardware or driver for it, or " } else { "" };
     gst::ElementFactory::make(name).build().map_err(|_| Fault {
         place: name.into(),
-        reason: format!("no element {name}: install {}", package(name)),
-        encoder: Encoder::find(name).is_some(),
+        reason: format!("no element {name}: {or_hardware}{} is not installed", package(name)),
+        encoder: encoder.is_some(),
     })
 }
 

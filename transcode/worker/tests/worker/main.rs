@@ -6,3 +6,4 @@ mod client;
 mod clip;
 mod pictures;
 mod sound;
+mod ten_minutes;

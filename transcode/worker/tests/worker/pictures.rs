@@ -1,5 +1,6 @@
 //! Pictures: the same instants and the same IDRs on every rung, whatever the source does.
 
+use bytes::Bytes;
 use touchline_transcode::message::{Answer, Request};
 use touchline_transcode::plan::{Codec, Encoder, Keys, Plan, Video, VideoRung};
 
@@ -7,7 +8,7 @@ use crate::client::{Said, Worker, work};
 use crate::clip::Clip;
 
 const PICTURES: &str = "-f lavfi -i testsrc2=size=320x180:rate=30:duration=3 -pix_fmt yuv420p";
-const RUNGS: [u8; 3] = [1, 2, 3];
+pub(crate) const RUNGS: [u8; 3] = [1, 2, 3];
 
 fn x264(options: &str) -> Clip {
     Clip::make(Codec::H264, &format!("{PICTURES} -c:v libx264 -preset ultrafast -tune zerolatency {options}"))
@@ -17,7 +18,7 @@ fn rung(stream: u8, encoder: Encoder, width: u32, height: u32) -> VideoRung {
     VideoRung { stream, encoder, width, height, bitrate: 300_000, after: None }
 }
 
-fn plan(clip: &Clip) -> Plan {
+pub(crate) fn plan(clip: &Clip) -> Plan {
     let rungs =
         vec![rung(1, Encoder::X264, 320, 180), rung(2, Encoder::X264, 256, 144), rung(3, Encoder::OpenH264, 160, 90)];
     let video = Video {
@@ -96,9 +97,14 @@ fn a_source_of_another_size_fits_into_the_same_rungs() {
     let (clip, small) = (x264("-g 30"), x264("-s 160x120 -r 25 -g 30"));
     let mut rest = small.clone().later(90_000);
     // Parameter sets may come in band.
-    rest.inputs[0].data = [parameter_sets(&small.source.record), rest.inputs[0].data.to_vec()].concat().into();
+    rest.inputs[0].data = with_parameter_sets(&small, 0);
     let whole = Clip { inputs: [clip.inputs.clone(), rest.inputs].concat(), ..clip };
     assert_aligned(&work(plan(&whole), &whole.inputs), &whole.pts(), &whole.sync_pts());
+}
+
+/// An access unit of a clip behind its parameter sets.
+pub(crate) fn with_parameter_sets(clip: &Clip, nth: usize) -> Bytes {
+    [parameter_sets(&clip.source.record), clip.inputs[nth].data.to_vec()].concat().into()
 }
 
 /// The NAL units of an avcC behind lengths of four bytes (ISO/IEC 14496-15 5.3.3.1).
