@@ -35,6 +35,17 @@ pub struct Settings {
     pub keyframe_limit: Duration,
 }
 
+impl Settings {
+    /// What the pictures of the ladder are to be.
+    fn codec(&self) -> Codec {
+        match (&self.profile, self.encoder) {
+            (_, Some(encoder)) => encoder.codec(),
+            (Profile::Own(ladder), None) if ladder.hevc => Codec::H265,
+            _ => Codec::H264,
+        }
+    }
+}
+
 /// Whether a source is passed through as the top rendition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passthrough {
@@ -51,6 +62,8 @@ pub enum Passthrough {
 pub struct Abilities {
     /// The encoders that work and what they cost, the most wanted first.
     pub encoders: Vec<(Encoder, Costs)>,
+    /// Whether all have been tried.
+    pub complete: bool,
     /// What the machine can carry.
     pub budget: Budget,
 }
@@ -61,13 +74,19 @@ impl Abilities {
         self.encoders.iter().find(|(known, _)| *known == encoder).map_or(UNMEASURED, |(_, costs)| *costs)
     }
 
+    /// Whether a ladder can be chosen: an encoder for it is known, or there will be none.
+    pub(crate) fn suffice(&self, settings: &Settings) -> bool {
+        self.complete || self.best(settings, settings.codec(), &[]).is_some()
+    }
+
     /// The most wanted encoder that has not failed.
     fn best(&self, settings: &Settings, codec: Codec, failed: &[Encoder]) -> Option<Encoder> {
-        let works = |encoder: &Encoder| encoder.codec() == codec && !failed.contains(encoder);
-        match settings.encoder {
-            Some(only) => Some(only).filter(|encoder| !failed.contains(encoder)),
-            None => self.encoders.iter().map(|(encoder, _)| *encoder).find(works),
-        }
+        let may = |encoder: &Encoder| match settings.encoder {
+            Some(only) => *encoder == only,
+            None => encoder.codec() == codec,
+        };
+        let known = self.encoders.iter().map(|(encoder, _)| *encoder);
+        known.filter(|encoder| !failed.contains(encoder)).find(may)
     }
 }
 
@@ -98,8 +117,9 @@ impl Choice {
         };
         let pictures = source.pictures();
         let Some(ladder) = settings.profile.ladder(&pictures) else { return (none, Vec::new()) };
-        let codec = if ladder.hevc { Codec::H265 } else { Codec::H264 };
-        let Some(encoder) = abilities.best(settings, codec, &[]) else { return (none, Vec::new()) };
+        let Some(encoder) = abilities.best(settings, settings.codec(), &[]) else {
+            return (none, vec![Notice::NoEncoder]);
+        };
         let costs = abilities.costs(encoder);
         let top = (settings.passthrough == Passthrough::Never).then(|| ladder.top(&pictures));
         let below = ladder.below(&pictures).into_iter().take(MAX_RUNGS - 1);

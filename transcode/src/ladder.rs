@@ -34,7 +34,7 @@ impl Ladder {
     pub async fn open(channel: &ChannelName, settings: Arc<Settings>, workshop: Workshop) -> Self {
         // It starts while the source is looked at.
         workshop.restock();
-        workshop.explored().await;
+        workshop.explored(&settings).await;
         let conductor = Conductor::new(settings, workshop.abilities());
         let metrics = workshop.metrics().channel(channel);
         Self { workshop, conductor, worker: None, metrics, ended: false }

@@ -10,6 +10,8 @@ use crate::rung::Rung;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Notice {
+    /// There is no encoder for the ladder.
+    NoEncoder,
     /// A ladder has been chosen.
     Chosen {
         /// What is encoded.
@@ -98,6 +100,9 @@ impl fmt::Display for Notice {
                 let source = if *passthrough { "the source as it is, " } else { "" };
                 write!(f, "ladder: {source}{} by {encoder}, about {cost} of processor", list(rungs))
             }
+            Self::NoEncoder => f.write_str(
+                "no encoder for the ladder works here, so the source is passed through as it is: see `touchline encoders`",
+            ),
             Self::Chosen { .. } => f.write_str("no ladder for this source: nothing smaller would be worth making"),
             Self::LeftOut { rungs, cost, left } => write!(
                 f,

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::plan::{Codec, Encoder};
 use crate::probe::{Probe, Verdict};
 use crate::process::Process;
-use crate::{Abilities, Budget};
+use crate::{Abilities, Budget, Settings};
 
 /// The file name of the worker.
 pub const PROGRAM: &str = "touchline-transcode";
@@ -38,7 +38,7 @@ pub struct Workshop(Arc<Shared>);
 struct Shared {
     program: PathBuf,
     reserve: Mutex<Option<Process>>,
-    abilities: watch::Receiver<Option<Arc<Abilities>>>,
+    abilities: watch::Receiver<Arc<Abilities>>,
     metrics: Metrics,
 }
 
@@ -46,23 +46,22 @@ impl Workshop {
     /// Finds out in the background what the worker can do here: the encoders of `codec` one after the other, the most
     /// wanted first. Keeps a worker in reserve. Within a Tokio runtime.
     pub fn open(program: PathBuf, budget: Budget, codecs: Vec<Codec>, metrics: Metrics) -> Self {
-        let (found, abilities) = watch::channel(None);
-        tokio::spawn(explore(program.clone(), budget, codecs, found));
+        let (found, abilities) = watch::channel(Arc::new(Abilities { encoders: Vec::new(), complete: false, budget }));
+        tokio::spawn(explore(program.clone(), codecs, found));
         Self(Arc::new(Shared { program, reserve: Mutex::default(), abilities, metrics }))
     }
 
-    /// Waits until it is known what the machine can do, or has taken too long to be.
-    pub(crate) async fn explored(&self) {
+    /// Waits until it is known what the machine can do for such a ladder, or has taken too long to be.
+    pub(crate) async fn explored(&self, settings: &Settings) {
         let mut abilities = self.0.abilities.clone();
-        if timeout(PATIENCE, abilities.wait_for(Option::is_some)).await.is_err() {
-            warn!("it is not known yet which encoders work here: the source is passed through as it is");
+        if timeout(PATIENCE, abilities.wait_for(|known| known.suffice(settings))).await.is_err() {
+            warn!("it is not known yet which encoders work here");
         }
     }
 
     /// What the machine can do, as far as it is known.
     pub(crate) fn abilities(&self) -> Arc<Abilities> {
-        let none = || Arc::new(Abilities { encoders: Vec::new(), budget: Budget::of_cores(0) });
-        self.0.abilities.borrow().clone().unwrap_or_else(none)
+        Arc::clone(&self.0.abilities.borrow())
     }
 
     /// A worker that waits for a plan: the one in reserve, if there is one. Another takes its place.
@@ -124,8 +123,8 @@ pub async fn probe(program: &Path, encoder: Encoder) -> Probe {
 }
 
 /// Probes encoder after encoder, and tells of those that work.
-async fn explore(program: PathBuf, budget: Budget, codecs: Vec<Codec>, found: watch::Sender<Option<Arc<Abilities>>>) {
-    let mut abilities = Abilities { encoders: Vec::new(), budget };
+async fn explore(program: PathBuf, codecs: Vec<Codec>, found: watch::Sender<Arc<Abilities>>) {
+    let mut abilities = Abilities::clone(&found.borrow());
     let wanted = Encoder::H264.into_iter().chain(Encoder::HEVC).filter(|encoder| codecs.contains(&encoder.codec()));
     let mut last = None;
     for encoder in wanted {
@@ -134,7 +133,7 @@ async fn explore(program: PathBuf, budget: Budget, codecs: Vec<Codec>, found: wa
             (Verdict::Works, Some(cost)) => {
                 info!("{encoder} works here");
                 abilities.encoders.push((encoder, cost));
-                found.send_replace(Some(Arc::new(abilities.clone())));
+                found.send_replace(Arc::new(abilities.clone()));
             }
             (Verdict::Broken, _) => warn!("{encoder} is there but cannot be used: {}", probe.reason),
             _ => debug!("{encoder}: {}", probe.reason),
@@ -144,6 +143,7 @@ async fn explore(program: PathBuf, budget: Budget, codecs: Vec<Codec>, found: wa
     if abilities.encoders.is_empty() {
         let last = last.unwrap_or_default();
         warn!("no encoder works here, so sources are passed through as they are ({last}). Install: {PACKAGES}");
-        found.send_replace(Some(Arc::new(abilities)));
     }
+    abilities.complete = true;
+    found.send_replace(Arc::new(abilities));
 }
