@@ -12,7 +12,7 @@ const AROUND_MS = 500;
  */
 export async function open(browser, url) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' });
-  await page.addInitScript(`document.addEventListener('DOMContentLoaded', () => (${record})(document.querySelector('video')));`);
+  await recordFrames(page);
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Network.enable');
   await page.goto(url);
@@ -38,6 +38,15 @@ export async function open(browser, url) {
  *
  * @typedef {{ at: number, mediaTime: number, presented: number, dropped: number, width: number, height: number }} Frame
  */
+
+/**
+ * Makes a page note each frame of its video, in `window.frameRecord`. Call before `page.goto`.
+ *
+ * @param {import('playwright-core').Page} page
+ */
+export function recordFrames(page) {
+  return page.addInitScript(`document.addEventListener('DOMContentLoaded', () => (${record})(document.querySelector('video')));`);
+}
 
 /* Runs in the page. */
 function record(video) {

@@ -8,25 +8,35 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** The feeds are small, so that several fit beside a browser on two cores. */
-const FEED = ['--size', '640x360', '--bitrate', '800k'];
+const SMALL = { size: '640x360', bitrate: '800k' };
 
 /**
  * Starts a server and waits until it listens.
  *
- * @param {{ grace: string, ladder?: string }} settings how long a channel waits for its publisher to return, and the profile of
- *   its renditions
- * @returns {Promise<{ watch: string, publish: string, stop: () => Promise<void> }>} addresses without a slash at the end
+ * @param {{ grace: string, rungs?: string[] }} settings how long a channel waits for its publisher to return, and what is made of
+ *   its pictures: nothing, unless given
+ * @returns {Promise<Server>}
+ *
+ * @typedef {object} Server addresses are without a slash at the end
+ * @property {string} watch
+ * @property {string} publish
+ * @property {() => number} worker the process id of the transcoding worker that has begun last
+ * @property {() => string[]} said lines of its log
+ * @property {() => Promise<void>} stop
  */
-export async function startServer({ grace, ladder = 'off' }) {
+export async function startServer({ grace, rungs = [] }) {
   const folder = await mkdtemp(join(tmpdir(), 'touchline-e2e-'));
   const config = join(folder, 'touchline.toml');
-  await writeFile(config, `[channels]\ngrace = "${grace}"\n[ladder]\nprofile = "${ladder}"\n`);
+  const ladder = rungs.length === 0 ? 'profile = "off"' : `profile = "small"\n[ladder.profiles.small]\nrungs = ${JSON.stringify(rungs)}`;
+  await writeFile(config, `[channels]\ngrace = "${grace}"\n[ladder]\n${ladder}\n`);
   const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
   const server = run(binary('TOUCHLINE_BIN'), ['serve', '--config', config, ...anywhere]);
   const address = await addresses(server, ['watch', 'publish', 'admin']);
   return {
     watch: address.watch,
     publish: address.publish,
+    worker: () => Number(server.said.map((line) => /a worker begins worker=(\d+)/.exec(line)?.[1]).findLast(Boolean)),
+    said: () => server.said,
     stop: async () => {
       await end(server, 'SIGTERM');
       await rm(folder, { recursive: true });
@@ -40,9 +50,10 @@ export async function startServer({ grace, ladder = 'off' }) {
  * @param {string} publish `rtmp://HOST:PORT/live`
  * @param {string} channel
  * @param {string} [gop] the time from keyframe to keyframe
+ * @param {{ size: string, bitrate: string }} [picture]
  */
-export function startFeed(publish, channel, gop = '1s') {
-  const feed = run(binary('LOADTEST_BIN'), ['feed', ...FEED, '--gop', gop, `${publish}/${channel}`]);
+export function startFeed(publish, channel, gop = '1s', { size, bitrate } = SMALL) {
+  const feed = run(binary('LOADTEST_BIN'), ['feed', '--size', size, '--bitrate', bitrate, '--gop', gop, `${publish}/${channel}`]);
   return {
     /** Takes its leave as an encoder does when somebody presses stop. */
     stop: () => end(feed, 'SIGTERM'),
