@@ -33,7 +33,7 @@ pub(crate) fn start(source: &Source, rungs: &[Rung], folder: &Path) -> Result<Ma
                 eprintln!("what ffmpeg makes: {error}");
             }
         });
-        ffmpeg.args(output(index, rung)).arg(format!("unix:{}", socket.display()));
+        ffmpeg.args(output(index, *rung)).arg(format!("unix:{}", socket.display()));
     }
     let mut process = ffmpeg
         .stdin(Stdio::piped())
@@ -48,16 +48,16 @@ pub(crate) fn start(source: &Source, rungs: &[Rung], folder: &Path) -> Result<Ma
 /// One split, and a scaler for each rung of another size.
 fn filters(rungs: &[Rung]) -> String {
     let shape = rung::Source { width: WIDTH, height: HEIGHT, frame_rate: FrameRate::new(FRAMES_PER_SECOND, 1) };
-    let pads: String = (0..rungs.len()).map(|index| format!("[s{index}]")).collect();
+    let pads: Vec<String> = (0..rungs.len()).map(|index| format!("[s{index}]")).collect();
     let scalers = rungs.iter().enumerate().map(|(index, rung)| {
         let (width, height) = (shape.width_at(rung.height), rung.height);
         format!(";[s{index}]scale={width}:{height}:flags=lanczos[v{index}]")
     });
-    format!("[0:v]split={}{pads}", rungs.len()) + &scalers.collect::<String>()
+    format!("[0:v]split={}{}", pads.len(), pads.concat()) + &scalers.collect::<String>()
 }
 
 /// As the worker sets x264: a constant bitrate within a buffer of one second, no B-frames, no look-ahead, one thread.
-fn output(index: usize, rung: &Rung) -> Vec<String> {
+fn output(index: usize, rung: Rung) -> Vec<String> {
     let (bitrate, gop) = (rung.bitrate.0, GOP_SECONDS * FRAMES_PER_SECOND);
     let options = format!(
         "-map [v{index}] -fps_mode passthrough -c:v libx264 -preset superfast -tune zerolatency -profile:v high -threads 1 \

@@ -26,7 +26,15 @@ pub(crate) struct Maker {
     /// When it was given each frame.
     given: Vec<Instant>,
     rungs: Vec<Rung>,
-    turns: Vec<Usage>,
+    turns: Vec<Turn>,
+}
+
+/// What a turn has taken.
+pub(crate) struct Turn {
+    pub(crate) usage: Usage,
+    /// Seconds of processor time of all that ran on the machine, this process too.
+    pub(crate) machine: f64,
+    pub(crate) lasted: Duration,
 }
 
 /// An encoded access unit.
@@ -75,7 +83,7 @@ impl Maker {
     /// is for warming up: nothing of it is counted.
     pub(crate) fn turn(&mut self, source: &Source, frames: usize) -> Result<(), Box<dyn Error>> {
         let first = self.given.len();
-        let before = process::usage(self.process.id())?;
+        let (before, machine) = (process::usage(self.process.id())?, process::machine()?);
         let began = Instant::now();
         for unit in source.from(first).take(frames) {
             let due = began + time_of(unit.frame - first);
@@ -85,7 +93,8 @@ impl Maker {
         }
         self.gather(first)?;
         if first > 0 {
-            self.turns.push(process::usage(self.process.id())? - before);
+            let (usage, machine) = (process::usage(self.process.id())? - before, process::machine()? - machine);
+            self.turns.push(Turn { usage, machine, lasted: began.elapsed() });
         }
         Ok(())
     }
@@ -116,7 +125,7 @@ impl Maker {
     }
 
     /// What each turn has taken.
-    pub(crate) fn turns(&self) -> &[Usage] {
+    pub(crate) fn turns(&self) -> &[Turn] {
         &self.turns
     }
 
@@ -128,7 +137,7 @@ impl Maker {
     /// Seconds of processor time of its threads over all turns, by their names.
     pub(crate) fn threads(&self) -> BTreeMap<&str, f64> {
         let mut threads = BTreeMap::new();
-        for (name, seconds) in self.turns.iter().flat_map(|turn| &turn.threads) {
+        for (name, seconds) in self.turns.iter().flat_map(|turn| &turn.usage.threads) {
             *threads.entry(name.as_str()).or_default() += seconds;
         }
         threads

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Sub;
 use std::path::Path;
 
-/// The unit of processor times in /proc, on all architectures: USER_HZ.
+/// The unit of processor times in /proc, on all architectures: `USER_HZ`.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Processor time in seconds.
@@ -40,6 +40,17 @@ pub(crate) fn usage(process: u32) -> io::Result<Usage> {
         *threads.entry(name).or_default() += seconds;
     }
     Ok(Usage { total, threads })
+}
+
+/// What all processes have used since the machine began, in seconds.
+pub(crate) fn machine() -> io::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    // The first line sums up all cores: user, nice, system; idle and what comes of waiting; irq, softirq. The rest is the
+    // hypervisor's.
+    let all = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks = [0, 1, 2, 5, 6].map(|field| all.clone().nth(field).and_then(|ticks| ticks.parse::<f64>().ok()));
+    let ticks = ticks.into_iter().sum::<Option<f64>>();
+    ticks.map(|ticks| ticks / TICKS_PER_SECOND).ok_or_else(|| io::Error::other("/proc/stat is not understood"))
 }
 
 /// The most memory that a process has had, in bytes.

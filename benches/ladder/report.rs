@@ -6,29 +6,23 @@ use std::time::Duration;
 use touchline_transcode::rung::Rung;
 
 use crate::maker::{self, Maker};
+use crate::source::FRAMES_PER_SECOND;
 
 /// Prints what both have taken for turns of so many seconds.
 pub(crate) fn print(rungs: &[Rung], ours: &Maker, theirs: &Maker, turn_seconds: u32) -> Result<(), Box<dyn Error>> {
-    let seconds = ours.turns().len() as f64 * f64::from(turn_seconds);
-    let total = |maker: &Maker| maker.turns().iter().map(|turn| turn.total).sum::<f64>() / seconds;
+    let seconds = u32::try_from(ours.turns().len())? * turn_seconds;
+    let length = f64::from(seconds);
     println!("{seconds} s of stream each, in turns of {turn_seconds} s");
     for (name, maker) in [("worker", ours), ("ffmpeg", theirs)] {
-        let megabytes = maker.peak_memory()? / 1_000_000;
-        println!("{name}: {:.3} s of processor time per second, {megabytes} MB at most", total(maker));
+        let (mine, megabytes) = (total(maker) / length, maker.peak_memory()? / 1_000_000);
+        println!(
+            "{name}: {mine:.3} s of processor time per second, {megabytes} MB at most; others {:.3}",
+            others(maker)
+        );
     }
-    let mut ratios: Vec<f64> =
-        ours.turns().iter().zip(theirs.turns()).map(|(ours, theirs)| ours.total / theirs.total).collect();
-    ratios.sort_by(f64::total_cmp);
-    let ratio = |permille| at(&ratios, permille).unwrap_or_default();
-    println!(
-        "ratio {:.2}; of neighbouring turns {:.2} at the median, {:.2} to {:.2}",
-        total(ours) / total(theirs),
-        ratio(500),
-        ratio(0),
-        ratio(1_000),
-    );
-    print_threads(rungs, ours, seconds);
-    println!("rung    by      frames  IDRs  kb/s     p50 ms   p99 ms   max ms");
+    print_ratio(ours, theirs);
+    print_threads(rungs, ours, length);
+    println!("rung    by      frames         IDRs  kb/s     p50 ms   p99 ms   max ms");
     for (index, rung) in rungs.iter().enumerate() {
         for (name, maker) in [("worker", ours), ("ffmpeg", theirs)] {
             if let Some(made) = maker.rungs().get(index) {
@@ -40,6 +34,32 @@ pub(crate) fn print(rungs: &[Rung], ours: &Maker, theirs: &Maker, turn_seconds: 
         |maker: &Maker| maker.rungs().windows(2).all(|two| matches!(two, [a, b] if a.sync_frames == b.sync_frames));
     println!("IDRs at the same pictures in all rungs: worker {}, ffmpeg {}", same(ours), same(theirs));
     Ok(())
+}
+
+/// Seconds of processor time.
+fn total(maker: &Maker) -> f64 {
+    maker.turns().iter().map(|turn| turn.usage.total).sum()
+}
+
+/// Seconds of processor time per second that all else on the machine took meanwhile: much of it, and the latencies are
+/// those of a scheduler.
+fn others(maker: &Maker) -> f64 {
+    let lasted: f64 = maker.turns().iter().map(|turn| turn.lasted.as_secs_f64()).sum();
+    maker.turns().iter().map(|turn| turn.machine - turn.usage.total).sum::<f64>() / lasted
+}
+
+fn print_ratio(ours: &Maker, theirs: &Maker) {
+    let pairs = ours.turns().iter().zip(theirs.turns());
+    let mut ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours.usage.total / theirs.usage.total).collect();
+    ratios.sort_by(f64::total_cmp);
+    let ratio = |permille| at(&ratios, permille).unwrap_or_default();
+    println!(
+        "worker / ffmpeg: {:.2}; of neighbouring turns {:.2} at the median, {:.2} to {:.2}",
+        total(ours) / total(theirs),
+        ratio(500),
+        ratio(0),
+        ratio(1_000),
+    );
 }
 
 /// In the worker every rung has a thread to scale and encode, named after its source, which come in the order of the plan;
@@ -55,15 +75,16 @@ fn print_threads(rungs: &[Rung], worker: &Maker, seconds: f64) {
     println!("of the worker's: {told}, others {:.3}", threads.values().sum::<f64>() / seconds);
 }
 
-fn row(rung: &maker::Rung, seconds: f64) -> String {
+fn row(rung: &maker::Rung, seconds: u32) -> String {
+    let frames = seconds * FRAMES_PER_SECOND;
     let mut latencies = rung.latencies.clone();
     latencies.sort();
     let ms = |permille| at(&latencies, permille).map_or(f64::NAN, |latency: Duration| latency.as_secs_f64() * 1_000.0);
     format!(
-        "{:>6} {:>5} {:>5.0} {:>10.1} {:>8.1} {:>8.1}",
+        "{:>6} of {frames:<5} {:>3} {:>5} {:>10.1} {:>8.1} {:>8.1}",
         latencies.len(),
         rung.sync_frames.len(),
-        rung.bytes as f64 * 8.0 / seconds / 1_000.0,
+        rung.bytes * 8 / 1_000 / seconds as usize,
         ms(500),
         ms(990),
         ms(1_000),

@@ -56,16 +56,14 @@ fn plan(source: &Source, rungs: &[Rung]) -> Result<Plan, Box<dyn Error>> {
         bitrate: rung.bitrate.0,
         after: None,
     };
+    // A rung of the source's size takes its place.
+    let is_top = rungs.iter().any(|rung| rung.height == HEIGHT);
     let video = plan::Video {
         source: plan::Source { codec: Codec::H264, timescale, record },
         width: WIDTH,
         height: HEIGHT,
         frame_ticks: source.track.frame_ticks,
-        // With a rung of its own size the source itself is no rendition.
-        keys: match rungs.iter().any(|rung| rung.height == HEIGHT) {
-            true => Keys::Every(GOP_SECONDS * timescale),
-            false => Keys::Source,
-        },
+        keys: if is_top { Keys::Every(GOP_SECONDS * timescale) } else { Keys::Source },
         rungs: (0..).zip(rungs).map(rung).collect(),
         thumbnail: None,
     };
