@@ -176,6 +176,11 @@ impl Choice {
         self.renditions.iter().filter(|rendition| !rendition.given_up)
     }
 
+    /// Whether the decoder configurations of all renditions have been seen.
+    pub(crate) fn is_known(&self) -> bool {
+        self.at_work().all(|rendition| rendition.format().is_some())
+    }
+
     /// The rendition with this number.
     pub(crate) fn find(&mut self, stream: u8) -> Option<&mut Rendition> {
         self.renditions.iter_mut().find(|rendition| rendition.stream == stream)

@@ -241,7 +241,8 @@ impl Conductor {
         let replay = late || matches!(self.stage, Stage::Opening(..));
         let input = input.map(|input| Input { replay, ..input });
         let settings = Arc::clone(&self.settings);
-        let overdue = self.run().and_then(|run| run.keyframe_overdue(&sample, &settings));
+        let live = matches!(self.stage, Stage::Live(_));
+        let overdue = self.run().and_then(|run| run.keyframe_overdue(&sample, &settings, live));
         self.acts.extend(input.map(|input| Act::Send(Request::Input(input))));
         match &mut self.stage {
             Stage::Opening(run, opening) if run.is_shown(sample.track) => opening.hold(sample),
@@ -266,8 +267,10 @@ impl Conductor {
 
     /// Ends what is on; what is next begins when the worker has handed out the rest.
     fn finish(&mut self, next: Next, now: Instant) {
-        if matches!(self.stage, Stage::Opening(..)) {
-            self.go_live();
+        match (&self.stage, &self.choice) {
+            (Stage::Opening(..), Some((_, choice))) if !choice.is_known() => return self.start_over(next, now),
+            (Stage::Opening(..), _) => self.go_live(),
+            _ => {}
         }
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Live(run) if run.has_worker => {
@@ -277,6 +280,15 @@ impl Conductor {
             Stage::Live(run) => self.begin(next, Some(run), now),
             _ => self.begin(next, None, now),
         }
+    }
+
+    /// Ends an opening of which nobody has seen anything: what has waited is of no use to what is next.
+    fn start_over(&mut self, next: Next, now: Instant) {
+        self.acts.push_back(Act::Kill);
+        self.stage = Stage::Idle;
+        self.choice = None;
+        self.newcomer = true;
+        self.begin(next, None, now);
     }
 
     fn begin(&mut self, next: Next, before: Option<Run>, now: Instant) {

@@ -163,8 +163,8 @@ impl Run {
         Some((sample, now.saturating_duration_since(received)))
     }
 
-    /// How long the source has gone without a keyframe, once that is too long for it to be a rendition.
-    pub(super) fn keyframe_overdue(&mut self, sample: &Sample, settings: &Settings) -> Option<Duration> {
+    /// How long the source has gone without a keyframe, once that is too long for it to be a rendition, and when it is one.
+    pub(super) fn keyframe_overdue(&mut self, sample: &Sample, settings: &Settings, live: bool) -> Option<Duration> {
         if sample.track != self.source.video.id || self.replaces_source {
             return None;
         }
@@ -173,7 +173,7 @@ impl Run {
             return None;
         }
         let since = (sample.pts - self.last_key?).to_duration();
-        (since > settings.keyframe_limit).then(|| {
+        (live && since > settings.keyframe_limit).then(|| {
             self.last_key = None;
             since
         })

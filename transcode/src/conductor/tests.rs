@@ -217,6 +217,35 @@ fn renditions_that_do_not_come_are_not_waited_for_for_ever() {
 }
 
 #[test]
+fn a_source_that_begins_anew_before_its_ladder_is_known_costs_no_rendition() {
+    let mut play = Play::new(Passthrough::Auto, &[Encoder::X264]);
+    play.start();
+    for _ in 0..80 {
+        play.frame(play.position == 0);
+    }
+    play.seen();
+    play.start();
+    let seen = play.seen();
+    assert!(seen.starts_with("! (ladder: ") && seen.ends_with("S[480p+360p by x264enc]"), "{seen}");
+    play.frame(true);
+    play.begin(&[0, 1]);
+    assert_eq!(play.seen(), ">0~ start:1+1000+1001+2 1:0 1000:0 1001:0");
+}
+
+#[test]
+fn keyframes_that_are_too_far_apart_wait_until_the_ladder_is_known() {
+    let mut play = Play::new(Passthrough::Auto, &[Encoder::X264]);
+    play.start();
+    for _ in 0..80 {
+        play.frame(play.position == 0);
+    }
+    play.begin(&[0, 1]);
+    assert!(play.seen().ends_with("1:79 1000:79 1001:79"));
+    play.frame(false);
+    assert!(play.seen().ends_with(">end"));
+}
+
+#[test]
 fn without_an_encoder_or_with_a_ladder_of_its_own_the_source_is_passed_through() {
     let mut play = Play::new(Passthrough::Auto, &[]);
     play.start();

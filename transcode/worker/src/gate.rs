@@ -17,8 +17,10 @@ pub(crate) struct Picture {
     pub(crate) pts: i64,
     /// Whether it is to be an IDR.
     pub(crate) due: bool,
-    /// Whether another worker has been sent it before.
+    /// Whether there is no hurry: another worker has been sent it before, or it was held back.
     pub(crate) replay: bool,
+    /// Whether more wait behind it for the decoder.
+    pub(crate) followed: bool,
 }
 
 /// What becomes of a picture.
@@ -68,7 +70,7 @@ impl Gate {
             return Verdict::Unwanted;
         }
         let room = backlog < self.max_backlog;
-        if room && !picture.replay {
+        if room && !picture.replay && !picture.followed {
             self.catching_up = None;
         }
         if room {
@@ -96,7 +98,7 @@ mod tests {
     const START: Duration = Duration::from_secs(100);
 
     fn picture(pts: i64) -> Picture {
-        Picture { pts, due: false, replay: false }
+        Picture { pts, due: false, replay: false, followed: false }
     }
 
     fn on_time() -> Gate {
@@ -134,6 +136,16 @@ mod tests {
     }
 
     #[test]
+    fn the_first_of_a_burst_does_not_end_the_catching_up() {
+        let mut gate = Gate::new(None, Some(FRAME), START);
+        let burst = |pts| Picture { followed: true, ..picture(pts) };
+        assert_eq!(gate.decide(burst(0), 0, START), Verdict::Pass);
+        assert_eq!(gate.decide(burst(1), 7, START), Verdict::Wait);
+        assert_eq!(gate.decide(picture(2), 6, START), Verdict::Pass);
+        assert_eq!(gate.decide(burst(3), 7, START), Verdict::Shed);
+    }
+
+    #[test]
     fn what_is_replayed_is_never_shed_however_long_it_takes() {
         let mut gate = on_time();
         let late = START + 10 * CATCH_UP;
@@ -147,7 +159,7 @@ mod tests {
     #[test]
     fn nothing_passes_up_to_where_another_worker_has_come() {
         let mut gate = Gate::new(Some(5), Some(FRAME), START);
-        let replayed = |pts| Picture { replay: true, due: true, pts };
+        let replayed = |pts| Picture { replay: true, due: true, ..picture(pts) };
         assert_eq!(gate.decide(replayed(5), 0, START), Verdict::Unwanted);
         assert!(!gate.switch(false, replayed(5)));
         assert_eq!(gate.decide(replayed(6), 0, START), Verdict::Pass);

@@ -119,7 +119,8 @@ fn encode(plans: &[VideoRung], pictures: i64, scene: &mut Scene) -> Result<Made,
             buffer.set_pts(clock.nanos(pts));
         }
         // A replay: nothing is shed.
-        let picture = Picture { pts, due: pts % PICTURES == 0 || pts == KEY, replay: Instant::now() < deadline };
+        let picture =
+            Picture { pts, due: pts % PICTURES == 0 || pts == KEY, replay: Instant::now() < deadline, followed: false };
         for rung in &mut rungs {
             rung.show(picture, &buffer, |waiting| {
                 if waiting {

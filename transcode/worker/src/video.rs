@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
-use gstreamer_app::AppSinkCallbacks;
+use gstreamer_app::{AppSinkCallbacks, AppSrc};
 use gstreamer_video as gst_video;
 use touchline_transcode::message::{Fault, Input, Report};
 use touchline_transcode::plan::{self, Codec};
@@ -37,6 +37,8 @@ struct Shared {
     keys: Mutex<Keys>,
     /// The PTS of the last that another worker has been sent before.
     replayed: AtomicI64,
+    /// What waits for the decoder.
+    source: OnceLock<AppSrc>,
     /// Whether a rung may be behind without shedding: then the socket waits, and nothing is left out.
     catching_up: AtomicBool,
     /// Told when a picture has left the decoder, or an access unit an encoder.
@@ -55,6 +57,7 @@ impl Video {
         let shared = Arc::new(Shared {
             keys: Mutex::new(Keys::new(plan.keys, plan.frame_ticks)),
             replayed: AtomicI64::new(i64::MIN),
+            source: OnceLock::new(),
             catching_up: AtomicBool::new(true),
             progress: Condvar::new(),
             quiet: Mutex::new(()),
@@ -66,6 +69,8 @@ impl Video {
         let show = Show::start(plan, clock, &shared, answers, ended)?;
         let (decoder, caps) = decoder(&plan.source)?;
         let chain = Chain::start(Some(&caps), &[decoder], show.callbacks(), answers)?;
+        // Nothing else sets it.
+        let _ = shared.source.set(chain.source.clone());
         Ok(Self { intake: Intake::new(chain.source.clone(), clock), shared, chain })
     }
 
@@ -189,7 +194,8 @@ impl Show {
         self.last = Some(pts);
         self.shared.decoded.add_one();
         let replay = pts <= self.shared.replayed.load(Relaxed);
-        let picture = Picture { pts, due: self.shared.keys().due(pts), replay };
+        let followed = self.shared.source.get().is_some_and(|source| source.current_level_buffers() > 0);
+        let picture = Picture { pts, due: self.shared.keys().due(pts), replay, followed };
         for rung in &mut self.rungs {
             let (shared, started) = (&self.shared, self.started);
             rung.show(picture, &buffer, |waiting| {
