@@ -88,9 +88,10 @@ export async function arrivals(playlist, signal) {
   let [msn, part] = [-1, -1];
   while (!signal.aborted) {
     const query = msn < 0 ? '' : `?_HLS_msn=${msn}&_HLS_part=${part}`;
-    const answer = await fetch(playlist + query, { signal }).catch(() => null);
-    if (!answer?.ok) continue;
-    const next = edge(await answer.text());
+    // An end in the midst of an answer is one too.
+    const text = await fetch(playlist + query, { signal }).then((answer) => (answer.ok ? answer.text() : null)).catch(() => null);
+    if (text === null) continue;
+    const next = edge(text);
     if (next.msn > msn || next.part > part) times.push(performance.now());
     [msn, part] = [next.msn, next.part];
   }
