@@ -5,7 +5,7 @@ use m3u8_rs::{
 };
 use touchline_media::Kind;
 
-use crate::{Coding, Media, Presentation, Rates, Rendition, Window};
+use crate::{Coding, Media, Presentation, Rates, Rendition, RenditionId, Window};
 
 /// How much a peak may still rise, in per cent: players keep the multivariant playlist that they join with.
 const HEADROOM_PERCENT: u64 = 10;
@@ -14,8 +14,8 @@ const HEADROOM_PERCENT: u64 = 10;
 /// measured at 112, and their boxes come on top.
 const DECLARED_PEAK_PERCENT: u64 = 125;
 
-/// Pictures less high than this play with the audio of the lowest bitrate: where they are all that a line carries, sound
-/// is a good part of it.
+/// Pictures less high than this play with the audio of the lowest bitrate, unless they are the top rendition: where they are
+/// all that a line carries, sound is a good part of it.
 const LOW_HEIGHT: u32 = 480;
 
 /// The name of every audio rendition. Each is a group of its own, and 4.4.6.1.1 wants groups to have members of the same
@@ -94,7 +94,9 @@ impl Shown<'_> {
 
     /// Which audio plays with these pictures.
     fn sound<'a>(&self, audio: &[&'a Self]) -> Option<&'a Self> {
-        let low = matches!(self.coding().media, Media::Video { height, .. } if height < LOW_HEIGHT);
+        // What is passed through does not depend on what a transcoder makes.
+        let top = self.window.rendition() == RenditionId(0);
+        let low = !top && matches!(self.coding().media, Media::Video { height, .. } if height < LOW_HEIGHT);
         let chosen = if low {
             // One whose bitrate is not known counts as the highest.
             audio.iter().min_by_key(|shown| shown.coding().bitrate.unwrap_or(u32::MAX))

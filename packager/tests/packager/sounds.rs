@@ -81,6 +81,14 @@ fn low_pictures_play_with_the_lightest_sound() {
 }
 
 #[test]
+fn the_top_rendition_plays_with_the_first_sound_however_low_it_is() {
+    let [_, small, sound] = ladder(rate(30, 1), false);
+    let text = multivariant(&[small, sound, Frames::of(light_audio())]);
+    let variant = text.lines().find(|line| line.starts_with("#EXT-X-STREAM-INF")).unwrap();
+    assert!(variant.contains("RESOLUTION=640x360") && variant.contains("AUDIO=\"audio\","), "{variant}");
+}
+
+#[test]
 fn without_known_bitrates_all_pictures_play_with_the_first_sound() {
     let [large, small, sound] = ladder(rate(30, 1), false);
     let other = Frames::of(Track { bitrate: None, ..light_audio() });
