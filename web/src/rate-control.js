@@ -17,6 +17,8 @@ const LOOK_MS = 50;
 const BUSY_MS = 150;
 /** Of the throughput, what is for the next segment at least. */
 const LEAST_SHARE = 0.5;
+/** A rendition in whose place there was a gap is left alone so long, in milliseconds: it is seldom back sooner. */
+const AWAY_MS = 8_000;
 /** So much may have come in without a browser having said so. */
 const LEAST_BYTES = 1_500;
 
@@ -29,6 +31,8 @@ export class RateControl {
   /** What was loaded last, and what is being loaded. */
   /** @type {import('hls.js').FragLoadedData | null} */ #last = null;
   /** @type {{ frag: import('hls.js').Fragment, part: import('hls.js').Part | null } | null} */ #loading = null;
+  /** Until when renditions are left alone, by index. */
+  /** @type {Map<number, number>} */ #away = new Map();
   #timer;
   #lookedAt = performance.now();
 
@@ -37,6 +41,7 @@ export class RateControl {
     this.#hls = hls;
     hls.on(Hls.Events.FRAG_LOADING, this.#onLoading, this);
     hls.on(Hls.Events.FRAG_LOADED, this.#onLoaded, this);
+    hls.on(Hls.Events.ERROR, this.#onError, this);
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
 
@@ -44,6 +49,7 @@ export class RateControl {
     clearInterval(this.#timer);
     this.#hls.off(Hls.Events.FRAG_LOADING, this.#onLoading, this);
     this.#hls.off(Hls.Events.FRAG_LOADED, this.#onLoaded, this);
+    this.#hls.off(Hls.Events.ERROR, this.#onError, this);
   }
 
   /** The server lists first what a player should begin with. */
@@ -55,8 +61,10 @@ export class RateControl {
   get nextAutoLevel() {
     const { loadLevel } = this.#hls;
     if (this.#last === null || loadLevel < 0) return this.firstAutoLevel;
+    // There is nothing to stay for, whatever the viewer has chosen.
+    if (this.#isAway(loadLevel)) return best(this.#rungs(), loadLevel, this.throughput ?? 0);
     if (!this.#atKeyframe(this.#last)) return loadLevel;
-    if (this.fixed !== null) return this.fixed;
+    if (this.fixed !== null && !this.#isAway(this.fixed)) return this.fixed;
     return this.throughput === null ? loadLevel : best(this.#rungs(), loadLevel, this.#carried(this.#last));
   }
 
@@ -91,6 +99,16 @@ export class RateControl {
     // hls.js goes on with the next part of the segment by itself where there is one, and says nothing of it.
     const next = part && this.#after(frag, part);
     this.#loading = next ? { frag, part: next } : null;
+  }
+
+  /** @param {string} _ @param {import('hls.js').ErrorData} error */
+  #onError(_, { details, frag }) {
+    if (details === Hls.ErrorDetails.FRAG_GAP && frag && isPicture(frag)) this.#away.set(frag.level, performance.now() + AWAY_MS);
+  }
+
+  /** @param {number} level */
+  #isAway(level) {
+    return (this.#away.get(level) ?? 0) > performance.now();
   }
 
   /** Leaves the segment when the way has become too bad for the rest of it. */
@@ -144,10 +162,12 @@ export class RateControl {
   #rungs() {
     const { levels, loadLevel, minAutoLevel, maxAutoLevel } = this.#hls;
     const like = levels[loadLevel];
-    return levels
+    const all = levels
       .map((level, index) => ({ level, index, bitrate: level.bitrate }))
       .filter(({ index }) => index >= minAutoLevel && index <= maxAutoLevel)
       .filter(({ level }) => level === like || (level.codecSet === like?.codecSet && level.videoRange === like.videoRange && works(level)));
+    const there = all.filter(({ index }) => !this.#isAway(index));
+    return there.length > 0 ? there : all;
   }
 
   /** @param {import('hls.js').FragLoadedData} loaded whether a keyframe comes after it */

@@ -7,6 +7,8 @@ const MAX_BACKLOG: Duration = Duration::from_millis(250);
 /// How many pictures may wait at least, and how many do where the source's frame rate is not known.
 const MIN_BACKLOG: usize = 4;
 const UNKNOWN_BACKLOG: usize = 8;
+/// A rung with no more waiting than this is on time.
+const ON_TIME: usize = 1;
 /// How long a start, or what comes after a replay, may be behind before it counts as overload.
 const CATCH_UP: Duration = Duration::from_secs(3);
 
@@ -70,7 +72,7 @@ impl Gate {
             return Verdict::Unwanted;
         }
         let room = backlog < self.max_backlog;
-        if room && !picture.replay && !picture.followed {
+        if backlog <= ON_TIME && !picture.replay && !picture.followed {
             self.catching_up = None;
         }
         if room {
@@ -142,7 +144,9 @@ mod tests {
         assert_eq!(gate.decide(burst(0), 0, START), Verdict::Pass);
         assert_eq!(gate.decide(burst(1), 7, START), Verdict::Wait);
         assert_eq!(gate.decide(picture(2), 6, START), Verdict::Pass);
-        assert_eq!(gate.decide(burst(3), 7, START), Verdict::Shed);
+        assert_eq!(gate.decide(burst(3), 7, START), Verdict::Wait);
+        assert_eq!(gate.decide(picture(4), 1, START), Verdict::Pass);
+        assert_eq!(gate.decide(burst(5), 7, START), Verdict::Shed);
     }
 
     #[test]
