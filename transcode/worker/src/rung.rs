@@ -28,6 +28,7 @@ pub(crate) struct Rung {
     answers: Answers,
     /// What lets through only what the scaler, and the converter after it, are to make.
     filters: [gst::Element; 2],
+    scaler: gst::Element,
     /// Whether the encoder has had a picture.
     begun: bool,
 }
@@ -46,11 +47,12 @@ impl Rung {
         let form = gst::Caps::builder("video/x-raw").field("format", encoder::format(plan.encoder)).build();
         let filters = [chain::caps_filter(&size(plan))?, chain::caps_filter(&form)?];
         let [scaled, converted] = filters.clone();
-        let mut elements = vec![scaler()?, scaled, convert, converted];
+        let scaler = scaler()?;
+        let mut elements = vec![scaler.clone(), scaled, convert, converted];
         elements.extend(encoder::elements(plan.encoder, plan.bitrate)?);
         let answers = outlet.answers.clone();
         let chain = Chain::start(None, &elements, outlet.callbacks(ended), &answers)?;
-        Ok(Self { chain, gate, meter, answers, filters, begun: false })
+        Ok(Self { chain, gate, meter, answers, filters, scaler, begun: false })
     }
 
     /// Says what the pictures are that follow. What the first are decides what the encoder gets for good: were it told
@@ -60,6 +62,10 @@ impl Rung {
             for filter in &self.filters {
                 filter.set_property("caps", colored_like(filter.property("caps"), caps));
             }
+        }
+        let [scaled, _] = &self.filters;
+        if let Some((shown, made)) = shape(caps).zip(shape(&scaled.property::<gst::Caps>("caps"))) {
+            self.scaler.set_property("add-borders", (shown / made - 1.0).abs() > SAME_SHAPE);
         }
         self.chain.source.set_caps(Some(caps));
     }
@@ -102,6 +108,18 @@ impl Rung {
         // An encoder that has failed takes nothing; that is told where it failed.
         let _ = self.chain.source.push_buffer(buffer.clone());
     }
+}
+
+/// Pictures whose shapes differ by no more than this are stretched into each other rather than get borders: sides are even,
+/// and a black row for that would show.
+const SAME_SHAPE: f64 = 0.01;
+
+/// Width by height, as shown.
+fn shape(caps: &gst::CapsRef) -> Option<f64> {
+    let picture = caps.structure(0)?;
+    let (width, height) = (picture.get::<i32>("width").ok()?, picture.get::<i32>("height").ok()?);
+    let pixel = picture.get::<gst::Fraction>("pixel-aspect-ratio").unwrap_or(gst::Fraction::new(1, 1));
+    Some(f64::from(width) * f64::from(pixel.numer()) / (f64::from(height) * f64::from(pixel.denom())))
 }
 
 /// The end of a rung where access units come out.
