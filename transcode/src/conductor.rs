@@ -211,7 +211,7 @@ impl Conductor {
         let input = run.take(&sample, now);
         // Nobody waits for it, or it comes with others that were held back: nothing of it need be shed.
         let late = now.saturating_duration_since(sample.received) > HELD_BACK;
-        let replay = late || matches!(self.stage, Stage::Opening(..));
+        let replay = late || matches!(&self.stage, Stage::Opening(_, opening) if opening.has_time(now));
         let input = input.map(|input| Input { replay, ..input });
         let settings = Arc::clone(&self.settings);
         let live = matches!(self.stage, Stage::Live(_));
@@ -322,9 +322,9 @@ impl Conductor {
             rendition.newest = run.seen_to(rendition);
         }
         let known = run.knows_all(choice);
-        let until = now + opening::patience(&choice.renditions);
+        let patience = opening::patience(&choice.renditions);
         self.put_to_work(&mut run, now);
-        self.stage = Stage::Opening(run, Opening::new(until));
+        self.stage = Stage::Opening(run, Opening::new(now, patience));
         if known {
             self.go_live();
         }

@@ -9,6 +9,8 @@ use crate::rendition::Rendition;
 const AT_FIRST: Duration = Duration::from_secs(6);
 /// The same where they have been there before.
 const LATER: Duration = Duration::from_millis(1_500);
+/// So long nothing is shed of what the rungs are made of: a worker starts in that time. Beyond, the machine is overloaded.
+const NO_HURRY: Duration = Duration::from_millis(1_500);
 /// The most samples that wait...
 const MAX_HELD: usize = 4_096;
 /// ...and the most bytes of them. Beyond, the oldest is let go.
@@ -18,13 +20,19 @@ const MAX_HELD_BYTES: usize = 32 * 1_024 * 1_024;
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) until: Instant,
+    hurry_from: Instant,
     held: VecDeque<Sample>,
     bytes: usize,
 }
 
 impl Opening {
-    pub(super) fn new(until: Instant) -> Self {
-        Self { until, held: VecDeque::new(), bytes: 0 }
+    pub(super) fn new(now: Instant, patience: Duration) -> Self {
+        Self { until: now + patience, hurry_from: now + NO_HURRY, held: VecDeque::new(), bytes: 0 }
+    }
+
+    /// Whether the rungs have no hurry.
+    pub(super) fn has_time(&self, now: Instant) -> bool {
+        now < self.hurry_from
     }
 
     pub(super) fn hold(&mut self, sample: Sample) {
