@@ -28,7 +28,7 @@ pub(crate) struct Rung {
     answers: Answers,
     /// What lets through only what the scaler, and the converter after it, are to make.
     filters: [gst::Element; 2],
-    scaler: gst::Element,
+    scale: gst::Element,
     /// Whether the encoder has had a picture.
     begun: bool,
 }
@@ -47,12 +47,12 @@ impl Rung {
         let form = gst::Caps::builder("video/x-raw").field("format", encoder::format(plan.encoder)).build();
         let filters = [chain::caps_filter(&size(plan))?, chain::caps_filter(&form)?];
         let [scaled, converted] = filters.clone();
-        let scaler = scaler()?;
-        let mut elements = vec![scaler.clone(), scaled, convert, converted];
+        let scale = scaler()?;
+        let mut elements = vec![scale.clone(), scaled, convert, converted];
         elements.extend(encoder::elements(plan.encoder, plan.bitrate)?);
         let answers = outlet.answers.clone();
         let chain = Chain::start(None, &elements, outlet.callbacks(ended), &answers)?;
-        Ok(Self { chain, gate, meter, answers, filters, scaler, begun: false })
+        Ok(Self { chain, gate, meter, answers, filters, scale, begun: false })
     }
 
     /// Says what the pictures are that follow. What the first are decides what the encoder gets for good: were it told
@@ -65,7 +65,7 @@ impl Rung {
         }
         let [scaled, _] = &self.filters;
         if let Some((shown, made)) = shape(caps).zip(shape(&scaled.property::<gst::Caps>("caps"))) {
-            self.scaler.set_property("add-borders", (shown / made - 1.0).abs() > SAME_SHAPE);
+            self.scale.set_property("add-borders", (shown / made - 1.0).abs() > SAME_SHAPE);
         }
         self.chain.source.set_caps(Some(caps));
     }
