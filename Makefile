@@ -45,6 +45,8 @@ check: $(PAGES) ## Formatting, lints, documentation
 
 bench: $(PAGES) ## Measures the hot paths
 	@tools/need $(TO_BUILD)
+	@tools/need ffmpeg:ffmpeg $(TO_TRANSCODE)
+	$(CARGO) build --locked --release -p touchline-transcode-worker
 	$(CARGO) bench --locked -p touchline-benches
 
 clean: ## Removes everything that was built
