@@ -273,9 +273,11 @@ impl Conductor {
                 run.resume_from(before);
                 self.open(run, now);
             }
-            (Next::From(sample), Some(_)) => {
+            (Next::From(sample), Some(before)) => {
                 let Some((source, choice)) = &self.choice else { return };
-                self.open(Run::new(source.clone(), choice, 0, now), now);
+                let mut run = Run::new(source.clone(), choice, 0, now);
+                run.mourn(&before);
+                self.open(run, now);
                 self.sample(sample, now);
             }
             (Next::Nothing | Next::AtOnce | Next::From(_), _) => {}

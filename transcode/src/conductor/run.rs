@@ -75,6 +75,11 @@ impl Run {
         (self.replay, self.received, self.shown_to) = (before.replay, before.received, before.shown_to);
     }
 
+    /// Takes over from a stretch whose worker has died: the first access unit ends the silence.
+    pub(super) fn mourn(&mut self, before: &Self) {
+        (self.died_at, self.encoded_at) = (before.died_at, before.encoded_at);
+    }
+
     /// Up to which PTS the source of a rendition has come.
     pub(super) fn seen_to(&self, rendition: &Rendition) -> Option<i64> {
         let [video, audio] = self.shown_to;
