@@ -195,13 +195,11 @@ pub(crate) fn size(plan: &VideoRung) -> gst::Caps {
         .build()
 }
 
-/// With the colours of `first`: where it does not say, those that are usual for its size. A scaler that is free to choose takes
-/// those that are usual for the smaller size, and converts every pixel: three times the work, and other colours.
+/// With the colours of `first`. A scaler that is free to choose takes those that are usual for the smaller size, and
+/// converts every pixel: three times the work.
 pub(crate) fn colored_like(mut caps: gst::Caps, first: &gst::CapsRef) -> gst::Caps {
-    let said = |field| first.structure(0).and_then(|first| first.get::<String>(field).ok());
-    let usual = || gst_video::VideoInfo::from_caps(&first.to_owned()).ok().map(|info| info.colorimetry().to_string());
-    let colors = [("colorimetry", said("colorimetry").or_else(usual)), ("chroma-site", said("chroma-site"))];
-    for (field, value) in colors {
+    for field in ["colorimetry", "chroma-site"] {
+        let value = first.structure(0).and_then(|first| first.get::<String>(field).ok());
         if let (Some(value), Some(caps)) = (value, caps.make_mut().structure_mut(0)) {
             caps.set(field, value);
         }

@@ -52,6 +52,24 @@ pub(crate) fn run_ffmpeg(arguments: &str, file: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The luma of all pictures of an H.264 byte stream.
+pub(crate) fn decode_luma(stream: &[u8]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clip.h264");
+    std::fs::write(&file, stream).unwrap();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-loglevel", "error", "-i"]).arg(file).args([
+        "-vf",
+        "extractplanes=y",
+        "-f",
+        "rawvideo",
+        "-",
+    ]);
+    let output = ffmpeg.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
 fn sorted(pts: impl Iterator<Item = i64>) -> Vec<i64> {
     let mut pts: Vec<i64> = pts.collect();
     pts.sort_unstable();

@@ -5,7 +5,7 @@ use touchline_transcode::message::{Answer, Request};
 use touchline_transcode::plan::{Codec, Encoder, Keys, Plan, Video, VideoRung};
 
 use crate::client::{Said, Worker, work};
-use crate::clip::Clip;
+use crate::clip::{Clip, decode_luma};
 
 const PICTURES: &str = "-f lavfi -i testsrc2=size=320x180:rate=30:duration=3 -pix_fmt yuv420p";
 pub(crate) const RUNGS: [u8; 3] = [1, 2, 3];
@@ -115,6 +115,30 @@ fn parameter_sets(avcc: &[u8]) -> Vec<u8> {
     let pps = &avcc[at..at + length(at - 2)];
     let nal = |nal: &[u8]| [&u32::try_from(nal.len()).unwrap().to_be_bytes(), nal].concat();
     [nal(sps), nal(pps)].concat()
+}
+
+#[test]
+fn colours_that_the_source_does_not_state_stay_as_they_are() {
+    // Large enough that those who guess take other colours for its rungs than for itself.
+    let red = "-f lavfi -i color=red:size=1280x720:rate=30:duration=0.2,format=yuv420p";
+    let clip = Clip::make(Codec::H264, &format!("{red} -c:v libx264 -preset ultrafast"));
+    let said = work(plan(&clip), &clip.inputs);
+    let source = luma(&clip.source.record, &clip.inputs[0].data);
+    for rung in RUNGS {
+        let made = luma(&said.records()[&rung][0], &said.outputs(rung)[0].data);
+        assert!(made.abs_diff(source) <= 1, "rung {rung}: {made}, not {source}");
+    }
+}
+
+/// How bright the first pixel of an access unit is.
+fn luma(avcc: &[u8], data: &[u8]) -> u8 {
+    let (mut stream, mut rest) = (Vec::new(), [&parameter_sets(avcc), data].concat());
+    while !rest.is_empty() {
+        let length = usize::try_from(u32::from_be_bytes(rest[..4].try_into().unwrap())).unwrap();
+        stream.extend([&[0, 0, 0, 1], &rest[4..4 + length]].concat());
+        rest.drain(..4 + length);
+    }
+    decode_luma(&stream)[0]
 }
 
 #[test]
