@@ -12,7 +12,7 @@ use crate::rendition::{Fit, Rendition};
 use crate::replay::Replay;
 use crate::source::Source;
 
-/// How many access units may be on their way through a worker.
+/// How many access units of a track may be on their way through a worker.
 const MAX_ON_THE_WAY: usize = 1_024;
 
 /// A rung that is no further behind the source has caught up with it.
@@ -40,12 +40,29 @@ pub(super) struct Run {
     /// Rungs that are made no more, and whose last pictures are on their way.
     pub(super) leaving: Vec<(u8, TrackId)>,
     replay: Replay,
-    /// When access units came whose renditions are on their way, by track and PTS.
-    received: BTreeMap<(TrackId, i64), Instant>,
     /// The PTS of the newest keyframe, until that has been complained of.
     last_key: Option<MediaTime>,
-    /// The latest PTS of the source's pictures and sound that channels have got.
-    shown_to: [Option<i64>; 2],
+    video: Seen,
+    audio: Seen,
+}
+
+/// How far a track of the source has come.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The latest PTS that channels have got.
+    to: Option<i64>,
+    /// When the access units came whose renditions may be on their way, by PTS.
+    received: BTreeMap<i64, Instant>,
+}
+
+impl Seen {
+    fn take(&mut self, pts: i64, received: Instant) {
+        self.to = self.to.max(Some(pts));
+        self.received.insert(pts, received);
+        if self.received.len() > MAX_ON_THE_WAY {
+            self.received.pop_first();
+        }
+    }
 }
 
 impl Run {
@@ -64,15 +81,15 @@ impl Run {
             restart_at_key: false,
             leaving: Vec::new(),
             replay: Replay::default(),
-            received: BTreeMap::new(),
             last_key: None,
-            shown_to: [None; 2],
+            video: Seen::default(),
+            audio: Seen::default(),
         }
     }
 
     /// Goes on where a stretch of the same source has ended: what its renditions have to be decoded from is kept.
     pub(super) fn resume_from(&mut self, before: Self) {
-        (self.replay, self.received, self.shown_to) = (before.replay, before.received, before.shown_to);
+        (self.replay, self.video, self.audio) = (before.replay, before.video, before.audio);
     }
 
     /// Takes over from a stretch whose worker has died: the first access unit ends the silence.
@@ -82,8 +99,11 @@ impl Run {
 
     /// Up to which PTS the source of a rendition has come.
     pub(super) fn seen_to(&self, rendition: &Rendition) -> Option<i64> {
-        let [video, audio] = self.shown_to;
-        if rendition.is_video() { video } else { audio }
+        self.seen(rendition).to
+    }
+
+    fn seen(&self, rendition: &Rendition) -> &Seen {
+        if rendition.is_video() { &self.video } else { &self.audio }
     }
 
     /// The track that a rendition is made of.
@@ -122,15 +142,9 @@ impl Run {
     /// Takes note of a sample of the source. Returns what the worker has to be told.
     pub(super) fn take(&mut self, sample: &Sample, now: Instant) -> Option<Input> {
         let kind = self.kind(sample.track)?;
-        let pts = sample.pts.ticks();
-        let [video, audio] = &mut self.shown_to;
-        let newest = if kind == Kind::Video { video } else { audio };
-        *newest = (*newest).max(Some(pts));
+        let seen = if kind == Kind::Video { &mut self.video } else { &mut self.audio };
+        seen.take(sample.pts.ticks(), sample.received.min(now));
         self.replay.push(kind, sample);
-        self.received.insert((sample.track, pts), sample.received.min(now));
-        if self.received.len() > MAX_ON_THE_WAY {
-            self.received.pop_first();
-        }
         self.has_worker.then(|| input(kind, sample, false))
     }
 
@@ -161,7 +175,7 @@ impl Run {
     /// The access unit of a rung as a sample, and how long after the one that it is made of it comes.
     pub(super) fn sample(&self, rendition: &Rendition, output: Output, now: Instant) -> Option<(Sample, Duration)> {
         let origin = self.origin(rendition)?;
-        let received = self.received.get(&(origin.id, output.pts)).copied().unwrap_or(now);
+        let received = self.seen(rendition).received.get(&output.pts).copied().unwrap_or(now);
         let pts = MediaTime::new(output.pts, origin.timescale);
         let track = rendition.track_id();
         let sample = Sample { track, dts: pts, pts, sync: output.sync, data: output.data, received };

@@ -86,6 +86,16 @@ impl Play {
         self.position += 1;
     }
 
+    /// So many access units of sound.
+    fn sound(&mut self, count: i64) {
+        for frame in 0..count {
+            let pts = MediaTime::new(frame * i64::from(aac::FRAME_LEN), Timescale::new(48_000).unwrap());
+            let data = Bytes::from_static(b"sound");
+            let sample = Sample { track: AUDIO, dts: pts, pts, sync: true, data, received: self.now };
+            self.conductor.source(feed::Event::Sample(sample), self.now);
+        }
+    }
+
     fn configure(&mut self, streams: &[u8]) {
         for &stream in streams {
             self.answer(Answer::Config { stream, record: Bytes::from_static(RECORD) });
@@ -253,6 +263,22 @@ fn without_an_encoder_or_with_a_ladder_of_its_own_the_source_is_passed_through()
     let words =
         "(no encoder for the ladder works here, so the source is passed through as it is: see `touchline encoders`)";
     assert_eq!(play.seen(), format!("{words} start:1+2 1:0"));
+}
+
+#[test]
+fn how_long_a_rung_takes_is_known_however_long_the_source_lasts() {
+    let mut play = Play::live();
+    play.frames(1_500);
+    play.sound(2_500);
+    play.frames(1);
+    play.seen();
+    play.pass(Duration::from_millis(40));
+    play.encoded(0, play.position - 1);
+    let lags = std::iter::from_fn(|| play.conductor.poll()).filter_map(|act| match act {
+        Act::Lag { lag, .. } => Some(lag),
+        _ => None,
+    });
+    assert_eq!(lags.collect::<Vec<_>>(), [Duration::from_millis(40)]);
 }
 
 #[test]
