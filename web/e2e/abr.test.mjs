@@ -28,11 +28,12 @@ test('the page steps down on a slow network, up again on a fast one, and the pic
   await plays('it steps down', (lines) => (window.frameRecord.at(-1)?.height ?? lines) < lines);
   await viewer.throttle(null);
   await plays('it steps up again', (lines) => window.frameRecord.at(-1)?.height === lines);
+  // The page looks a few times a second.
+  await plays('it counts both', () => window.touchline.stats.switches >= 2);
 
   const { back, switches } = seams(await viewer.frames());
   assert.equal(back, 0, 'no frame is shown after a later one');
   assert.ok(switches.length >= 2 && switches[0].to < best.height && switches.at(-1).to === best.height, JSON.stringify(switches));
-  const { starts, failures, switches: counted } = await viewer.stats();
+  const { starts, failures } = await viewer.stats();
   assert.deepEqual({ starts, failures }, { starts: 1, failures: [] });
-  assert.ok(counted >= 2, `the page counts ${counted} switches`);
 });
