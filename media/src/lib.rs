@@ -12,6 +12,7 @@ mod frame_rate;
 pub mod hevc;
 pub mod nal;
 pub mod obu;
+pub mod opus;
 mod picture;
 mod sample;
 mod time;

@@ -18,7 +18,7 @@ pub struct Sample {
     /// Whether a decoder can start here.
     pub sync: bool,
     /// H.264 and HEVC: NAL units, each behind its length in four bytes, big-endian. AV1: the OBUs of one temporal unit,
-    /// without temporal delimiters (AV1-ISOBMFF 2.4). AAC: one raw access unit.
+    /// without temporal delimiters (AV1-ISOBMFF 2.4). AAC: one raw access unit. Opus: one packet.
     pub data: Bytes,
     /// When its last byte arrived: the zero of every latency figure.
     pub received: Instant,

@@ -11,6 +11,8 @@ pub struct Timescale(NonZeroU32);
 impl Timescale {
     /// Milliseconds, the clock of RTMP.
     pub const MILLIS: Self = Self::constant(1_000);
+    /// 48 kHz, the clock of Opus.
+    pub const FORTY_EIGHT_KHZ: Self = Self::constant(48_000);
     /// 90 kHz, the clock of MPEG-TS and of video over RTP.
     pub const NINETY_KHZ: Self = Self::constant(90_000);
 

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::{FrameRate, MediaTime, Timescale, aac, av1, avc, hevc};
+use crate::{FrameRate, MediaTime, Timescale, aac, av1, avc, hevc, opus};
 
 /// Names a track within its feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +58,8 @@ pub enum Format {
     Av1(av1::Config),
     /// MPEG-4 AAC.
     Aac(aac::Config),
+    /// Opus.
+    Opus(opus::Config),
 }
 
 impl Format {
@@ -65,7 +67,7 @@ impl Format {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Avc(_) | Self::Hevc(_) | Self::Av1(_) => Kind::Video,
-            Self::Aac(_) => Kind::Audio,
+            Self::Aac(_) | Self::Opus(_) => Kind::Audio,
         }
     }
 
@@ -76,6 +78,7 @@ impl Format {
             Self::Hevc(config) => config.codec().into(),
             Self::Av1(config) => config.codec().into(),
             Self::Aac(config) => config.codec().into(),
+            Self::Opus(config) => config.codec().into(),
         }
     }
 
@@ -85,7 +88,7 @@ impl Format {
             Self::Avc(config) => Some((config.width, config.height)),
             Self::Hevc(config) => Some((config.width, config.height)),
             Self::Av1(config) => Some((config.width, config.height)),
-            Self::Aac(_) => None,
+            Self::Aac(_) | Self::Opus(_) => None,
         }
     }
 
@@ -95,7 +98,7 @@ impl Format {
             Self::Avc(config) => config.declared_rate,
             Self::Hevc(config) => config.declared_rate,
             Self::Av1(config) => config.declared_rate,
-            Self::Aac(_) => None,
+            Self::Aac(_) | Self::Opus(_) => None,
         }
     }
 }
