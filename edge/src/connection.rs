@@ -306,7 +306,7 @@ mod tests {
     /// Held requests of it are held longer than a viewer may take for what is written.
     fn slow_presentation() -> Arc<Presentation> {
         let media = Media::Audio { sample_rate: 48_000, channels: 2 };
-        let coding = Coding { codec: "mp4a.40.2".into(), media, bitrate: None };
+        let coding = Coding { codec: "mp4a.40.2".into(), media, bitrate: None, language: None };
         Arc::new(Presentation {
             epoch: Epoch(1),
             first_msn: 1,

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use touchline_media::timeline::Clock;
-use touchline_media::{Format, FrameRate, Kind, MediaTime, Sample, Timescale, Track, TrackId, feed};
+use touchline_media::{Format, FrameRate, Kind, Language, MediaTime, Sample, Timescale, Track, TrackId, feed};
 
 use self::measure::Measure;
 pub use self::notice::Notice;
@@ -54,8 +54,10 @@ pub struct Unit {
 pub struct Intake {
     writer: feed::Writer,
     sources: BTreeMap<TrackId, Source>,
+    languages: BTreeMap<TrackId, Language>,
     phase: Phase,
     expected: Option<Expected>,
+    listed: Option<BTreeSet<TrackId>>,
     measure: Measure,
     notices: Vec<Notice>,
     dropped: u64,
@@ -69,6 +71,7 @@ struct Source {
     clock: Clock,
     format: Format,
     declared_rate: Option<FrameRate>,
+    language: Option<Language>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,8 +102,10 @@ impl Intake {
         Self {
             writer,
             sources: BTreeMap::new(),
+            languages: BTreeMap::new(),
             phase: Phase::Probing(Probe::default()),
             expected: None,
+            listed: None,
             measure: Measure::default(),
             notices: Vec::new(),
             dropped: 0,
@@ -113,9 +118,28 @@ impl Intake {
         self.expected = (video || audio).then_some(Expected { video, audio });
     }
 
+    /// All the tracks that the publisher has from now on, by a list that it sends, with the languages it gives them. They are
+    /// waited for as announced ones are; one that is not among them is at its end.
+    pub fn list(&mut self, tracks: BTreeMap<TrackId, Option<Language>>) {
+        let gone: Vec<TrackId> = self.sources.keys().filter(|id| !tracks.contains_key(id)).copied().collect();
+        for track in gone {
+            self.sources.remove(&track);
+            if let Phase::Live(live) = &self.phase
+                && live.trackers.contains_key(&track)
+            {
+                self.probe_again(Notice::TrackEnded { track });
+            }
+        }
+        self.listed = Some(tracks.keys().copied().collect());
+        self.languages = tracks.into_iter().filter_map(|(track, language)| Some((track, language?))).collect();
+        for (track, source) in self.sources.clone() {
+            self.configure(track, source.clock, source.format, source.declared_rate);
+        }
+    }
     /// The decoder configuration of a track. The same one again changes nothing; another begins a new stretch.
     pub fn configure(&mut self, track: TrackId, clock: Clock, format: Format, declared_rate: Option<FrameRate>) {
-        let source = Source { clock, format, declared_rate };
+        let language = self.languages.get(&track).copied();
+        let source = Source { clock, format, declared_rate, language };
         let before = self.sources.insert(track, source.clone());
         if before.as_ref() == Some(&source) {
             return;
@@ -140,7 +164,7 @@ impl Intake {
         match &mut self.phase {
             Phase::Probing(probe) => {
                 probe.push(unit);
-                if probe.is_ready(&self.sources, self.expected) {
+                if probe.is_ready(&self.sources, self.expected, self.listed.as_ref()) {
                     self.go_live();
                 }
             }

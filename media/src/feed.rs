@@ -267,6 +267,7 @@ mod tests {
             format: Format::Aac(config),
             frame_ticks: Some(1_024),
             bitrate: None,
+            language: None,
         }])
     }
 

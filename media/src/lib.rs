@@ -10,6 +10,7 @@ mod channel_name;
 pub mod feed;
 mod frame_rate;
 pub mod hevc;
+mod language;
 pub mod nal;
 pub mod obu;
 pub mod opus;
@@ -21,6 +22,7 @@ mod track;
 
 pub use channel_name::{ChannelName, ChannelNameError};
 pub use frame_rate::FrameRate;
+pub use language::{Language, NoLanguage};
 pub use sample::Sample;
 pub use time::{MediaTime, Timescale};
 pub use track::{Format, Kind, Track, TrackId};

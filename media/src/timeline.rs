@@ -18,6 +18,9 @@ impl Clock {
     /// RTMP: milliseconds in 32 bits (RTMP 1.0, 5.3.1.1). Some encoders mask them at 31 bits; reading all of them modulo
     /// two to the 31 serves both.
     pub const RTMP: Self = Self { timescale: Timescale::MILLIS, bits: 31 };
+
+    /// MPEG-TS: 90 kHz in 33 bits (ISO/IEC 13818-1 2.4.3.7).
+    pub const MPEG: Self = Self { timescale: Timescale::NINETY_KHZ, bits: 33 };
 }
 
 /// Undoes the wrap of a clock: each reading is taken for the one nearest to the reading before.

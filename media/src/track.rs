@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::{FrameRate, MediaTime, Timescale, aac, av1, avc, hevc, opus};
+use crate::{FrameRate, Language, MediaTime, Timescale, aac, av1, avc, hevc, opus};
 
 /// Names a track within its feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +29,8 @@ pub struct Track {
     pub frame_ticks: Option<u32>,
     /// The bits per second that its encoder keeps to over any second, where that is known.
     pub bitrate: Option<u32>,
+    /// The language that is spoken, where that is known.
+    pub language: Option<Language>,
 }
 
 impl Track {

@@ -28,7 +28,7 @@ pub(crate) fn coding(track: &Track) -> Result<Coding, Error> {
         (_, Some((width, height))) => Media::Video { width, height, frame_rate: track.frame_rate() },
         _ => return Err(Error::Configuration { codec, reason: UNKNOWN.into() }),
     };
-    Ok(Coding { codec, media, bitrate: track.bitrate })
+    Ok(Coding { codec, media, bitrate: track.bitrate, language: track.language })
 }
 
 const UNKNOWN: &str = "this codec has no place in an init section yet";
@@ -85,8 +85,10 @@ fn mdia(track: &Track, kind: Kind) -> Result<Mdia, String> {
         Kind::Video => (FourCC::new(b"vide"), "video"),
         Kind::Audio => (FourCC::new(b"soun"), "audio"),
     };
+    // ISO/IEC 14496-12 8.4.2.3: a code of ISO 639-2.
+    let language = track.language.map_or("und".to_owned(), |language| language.to_string());
     Ok(Mdia {
-        mdhd: Mdhd { timescale: track.timescale.get(), language: "und".into(), ..Mdhd::default() },
+        mdhd: Mdhd { timescale: track.timescale.get(), language, ..Mdhd::default() },
         hdlr: Hdlr { handler, name: name.into() },
         minf: Minf {
             vmhd: (kind == Kind::Video).then(Vmhd::default),

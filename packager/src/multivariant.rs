@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use m3u8_rs::{
     AlternativeMedia, AlternativeMediaType, ClosedCaptionGroupId, MasterPlaylist, Resolution, VariantStream,
 };
-use touchline_media::Kind;
+use touchline_media::{Kind, Language};
 
 use crate::{Coding, Media, Presentation, Rates, Rendition, RenditionId, Window};
 
@@ -18,8 +18,7 @@ const DECLARED_PEAK_PERCENT: u64 = 125;
 /// all that a line carries, sound is a good part of it.
 const LOW_HEIGHT: u32 = 480;
 
-/// The name of every audio rendition. Each is a group of its own, and 4.4.6.1.1 wants groups to have members of the same
-/// names.
+/// The name of an audio rendition whose language is not known.
 const AUDIO_NAME: &str = "audio";
 
 /// The multivariant playlist (RFC 8216bis 4.4.6); `None` until there is something to play in every rendition.
@@ -39,19 +38,18 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
     shown.iter().find(|shown| shown.rates.peak > 0)?;
     let (video, audio): (Vec<&Shown<'_>>, Vec<&Shown<'_>>) =
         shown.iter().partition(|shown| shown.rendition.kind() == Kind::Video);
+    // Whatever plays with pictures is the first sound, or one that a transcoder has made.
+    let leads = audio.iter().enumerate().filter(|(nth, shown)| *nth == 0 || shown.coding().bitrate.is_some());
+    let groups: Vec<Group<'_>> = leads.map(|(_, shown)| Group::around(shown, &audio)).collect();
     let playlist = MasterPlaylist {
         // Section 8: nothing here needs more than 1; clients that know audio groups know 4.
         version: Some(4),
         independent_segments: shown.iter().all(|shown| shown.window.independent_segments()),
-        alternatives: if video.is_empty() {
-            Vec::new()
-        } else {
-            audio.iter().map(|shown| shown.alternative()).collect()
-        },
+        alternatives: groups.iter().filter(|_| !video.is_empty()).flat_map(Group::alternatives).collect(),
         variants: if video.is_empty() {
             audio.iter().map(|shown| shown.variant(None)).collect()
         } else {
-            video.iter().map(|shown| shown.variant(shown.sound(&audio))).collect()
+            video.iter().map(|shown| shown.variant(shown.sound(&groups))).collect()
         },
         ..MasterPlaylist::default()
     };
@@ -74,7 +72,7 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// EXT-X-MEDIA (4.4.6.1).
+    /// EXT-X-MEDIA (4.4.6.1), but for what depends on its group.
     fn alternative(&self) -> AlternativeMedia {
         let channels = match self.coding().media {
             Media::Audio { channels, .. } => Some(channels.to_string()),
@@ -83,31 +81,27 @@ impl Shown<'_> {
         AlternativeMedia {
             media_type: AlternativeMediaType::Audio,
             uri: Some(self.uri()),
-            group_id: self.rendition.name.clone(),
-            name: AUDIO_NAME.into(),
-            default: true,
-            autoselect: true,
+            language: self.coding().language.map(|language| language.tag().to_owned()),
             channels,
             ..AlternativeMedia::default()
         }
     }
 
     /// Which audio plays with these pictures.
-    fn sound<'a>(&self, audio: &[&'a Self]) -> Option<&'a Self> {
+    fn sound<'g, 'a>(&self, groups: &'g [Group<'a>]) -> Option<&'g Group<'a>> {
         // What is passed through does not depend on what a transcoder makes.
         let top = self.window.rendition() == RenditionId(0);
         let low = !top && matches!(self.coding().media, Media::Video { height, .. } if height < LOW_HEIGHT);
-        let chosen = if low {
+        if low {
             // One whose bitrate is not known counts as the highest.
-            audio.iter().min_by_key(|shown| shown.coding().bitrate.unwrap_or(u32::MAX))
+            groups.iter().min_by_key(|group| group.lead.coding().bitrate.unwrap_or(u32::MAX))
         } else {
-            audio.first()
-        };
-        chosen.copied()
+            groups.first()
+        }
     }
 
     /// EXT-X-STREAM-INF (4.4.6.2), together with the audio that plays with it.
-    fn variant(&self, audio: Option<&Self>) -> VariantStream {
+    fn variant(&self, audio: Option<&Group<'_>>) -> VariantStream {
         let (resolution, frame_rate) = match self.coding().media {
             Media::Video { width, height, frame_rate } => (
                 Some(Resolution { width: width.into(), height: height.into() }),
@@ -116,18 +110,21 @@ impl Shown<'_> {
             ),
             Media::Audio { .. } => (None, None),
         };
-        let both = || std::iter::once(self).chain(audio);
+        let sounds = || audio.into_iter().flat_map(Group::members);
         // 4.4.6.2: every format of every rendition that the variant names.
-        let codecs: BTreeSet<&str> =
-            both().flat_map(|shown| shown.window.codings()).map(|coding| coding.codec.as_str()).collect();
+        let mut codecs: BTreeSet<&str> = self.codecs().collect();
+        codecs.extend(sounds().flat_map(Shown::codecs));
+        // 4.4.6.2: of the combination of renditions that takes most.
+        let peak = sounds().map(Shown::bandwidth).max().unwrap_or(0);
+        let average = sounds().map(Shown::average_bandwidth).max().unwrap_or(0);
         VariantStream {
             uri: self.uri(),
-            bandwidth: both().map(Self::bandwidth).sum(),
-            average_bandwidth: Some(both().map(Self::average_bandwidth).sum()),
+            bandwidth: self.bandwidth() + peak,
+            average_bandwidth: Some(self.average_bandwidth() + average),
             codecs: Some(codecs.into_iter().collect::<Vec<_>>().join(",")),
             resolution,
             frame_rate,
-            audio: audio.map(|shown| shown.rendition.name.clone()),
+            audio: audio.map(|group| group.lead.rendition.name.clone()),
             closed_captions: resolution.map(|_| ClosedCaptionGroupId::None),
             ..VariantStream::default()
         }
@@ -157,7 +154,54 @@ impl Shown<'_> {
         self.window.codings().next().unwrap_or(&self.rendition.coding)
     }
 
+    fn codecs(&self) -> impl Iterator<Item = &str> {
+        self.window.codings().map(|coding| coding.codec.as_str())
+    }
+
     fn uri(&self) -> String {
         format!("{}/index.m3u8", self.rendition.name)
     }
+}
+
+/// Sounds of which a viewer may choose one for the same pictures (4.4.6.1.1).
+struct Group<'a> {
+    /// The one that plays unless the viewer chooses another.
+    lead: &'a Shown<'a>,
+    others: Vec<&'a Shown<'a>>,
+}
+
+impl<'a> Group<'a> {
+    /// A sound and, of the others that the publisher sends, those that are another sound: another language, a commentary.
+    fn around(lead: &'a Shown<'a>, audio: &[&'a Shown<'a>]) -> Self {
+        // What a transcoder makes has a bitrate, and is made of the first that the publisher sends.
+        let sent = audio.iter().copied().filter(|shown| shown.coding().bitrate.is_none());
+        Self { lead, others: sent.skip(1).collect() }
+    }
+
+    fn members(&self) -> impl Iterator<Item = &'a Shown<'a>> {
+        std::iter::once(self.lead).chain(self.others.iter().copied())
+    }
+
+    fn alternatives(&self) -> Vec<AlternativeMedia> {
+        let (mut names, mut languages) = (BTreeSet::new(), BTreeSet::new());
+        let alternative = |(nth, shown): (usize, &Shown<'_>)| {
+            let language = shown.coding().language;
+            AlternativeMedia {
+                group_id: self.lead.rendition.name.clone(),
+                name: unused_name(language.as_ref().map_or(AUDIO_NAME, Language::name), &mut names),
+                default: nth == 0,
+                // 4.4.6.1.1: a player chooses by language, which has to tell the members of a group apart.
+                autoselect: languages.insert(language) && (nth == 0 || language.is_some()),
+                ..shown.alternative()
+            }
+        };
+        self.members().enumerate().map(alternative).collect()
+    }
+}
+
+/// 4.4.6.1.1: the names in a group differ.
+fn unused_name(wanted: &str, used: &mut BTreeSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{wanted} {number}"));
+    let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+    names.find(|name| used.insert(name.clone())).unwrap_or_default()
 }

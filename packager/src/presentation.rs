@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use touchline_media::{FrameRate, Kind};
+use touchline_media::{FrameRate, Kind, Language};
 
 use crate::Epoch;
 
@@ -80,6 +80,8 @@ pub struct Coding {
     pub media: Media,
     /// The bits per second that the encoder keeps to over any second, where that is known.
     pub bitrate: Option<u32>,
+    /// The language that is spoken, where that is known.
+    pub language: Option<Language>,
 }
 
 /// Picture or sound format.

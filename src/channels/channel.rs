@@ -248,8 +248,14 @@ mod tests {
         let (mut writer, mut reader) = feed::channel();
         let config = aac();
         let timescale = config.timescale();
-        let track =
-            Track { id: TRACK, timescale, format: Format::Aac(config), frame_ticks: Some(1_024), bitrate: None };
+        let track = Track {
+            id: TRACK,
+            timescale,
+            format: Format::Aac(config),
+            frame_ticks: Some(1_024),
+            bitrate: None,
+            language: None,
+        };
         writer.start(Arc::new([track]));
         send(&mut writer, 0);
         let mut channel = channel();

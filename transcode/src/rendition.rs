@@ -103,6 +103,7 @@ impl Rendition {
             format: self.format()?.clone(),
             frame_ticks: source.frame_ticks,
             bitrate: Some(bitrate.0),
+            language: source.language,
         })
     }
 }

@@ -189,7 +189,7 @@ pub(crate) fn presentation() -> Arc<Presentation> {
     let video = Media::Video { width: 1_280, height: 720, frame_rate: FrameRate::from_f64(29.97) };
     let audio = Media::Audio { sample_rate: 48_000, channels: 2 };
     let rendition = |name: &str, codec: &str, media| {
-        let coding = Coding { codec: codec.into(), media, bitrate: None };
+        let coding = Coding { codec: codec.into(), media, bitrate: None, language: None };
         Rendition { name: name.into(), coding }
     };
     Arc::new(Presentation {

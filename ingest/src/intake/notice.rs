@@ -32,6 +32,11 @@ pub enum Notice {
         /// It was there before.
         changed: bool,
     },
+    /// The publisher does not have a track any more; a new stretch begins.
+    TrackEnded {
+        /// The track.
+        track: TrackId,
+    },
     /// A unit could not be used.
     Dropped {
         /// Its track.
@@ -49,6 +54,9 @@ impl fmt::Display for Notice {
                 for (n, track) in tracks.iter().enumerate() {
                     f.write_str(if n == 0 { "" } else { " and " })?;
                     describe(track, f)?;
+                    if let Some(language) = track.language {
+                        write!(f, " ({language})")?;
+                    }
                 }
                 Ok(())
             }
@@ -70,6 +78,7 @@ impl fmt::Display for Notice {
             Self::TracksChanged { track, changed: false } => {
                 write!(f, "track {} was added: the timeline begins anew", track.0)
             }
+            Self::TrackEnded { track } => write!(f, "track {} has ended: the timeline begins anew", track.0),
             Self::Dropped { track, why } => write!(f, "a unit of track {} was dropped because {why}", track.0),
         }
     }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use touchline_media::{FrameRate, Kind, MediaTime, Timescale, TrackId};
 
@@ -31,9 +31,18 @@ impl Probe {
         self.units.push(unit);
     }
 
-    pub(super) fn is_ready(&self, sources: &BTreeMap<TrackId, Source>, expected: Option<Expected>) -> bool {
+    pub(super) fn is_ready(
+        &self,
+        sources: &BTreeMap<TrackId, Source>,
+        expected: Option<Expected>,
+        listed: Option<&BTreeSet<TrackId>>,
+    ) -> bool {
         if self.units.len() >= MAX_UNITS || self.bytes >= MAX_BYTES {
             return true;
+        }
+        if let Some(listed) = listed {
+            let (complete, waited) = (listed.iter().all(|id| self.has(*id)), self.span(sources));
+            return (complete && self.rates_are_known(sources)) || waited >= MAX_WAIT_ANNOUNCED;
         }
         // A decoder configuration announces its track as well as metadata do.
         let configured = |kind| sources.values().any(|source| source.format.kind() == kind);

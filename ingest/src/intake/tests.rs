@@ -198,6 +198,61 @@ async fn a_track_that_comes_late_begins_a_stretch_of_both() {
     assert_eq!(bench.end().await, "V25000/1000 v0 v40 v80 v120 v160 V25000/1000 A48000/1024 a0 v-13 v27 v67 v107 v147");
 }
 
+/// What `list` is given.
+fn listed(languages: &[(TrackId, &str)]) -> BTreeMap<TrackId, Option<Language>> {
+    languages.iter().map(|(track, language)| (*track, language.parse().ok())).collect()
+}
+
+#[tokio::test]
+async fn all_listed_tracks_are_waited_for_and_have_their_languages() {
+    const OTHER: TrackId = TrackId(3);
+    let mut bench = Bench::new();
+    bench.intake.list(listed(&[(VIDEO, "und"), (AUDIO, "eng"), (OTHER, "deu")]));
+    bench.video(Some(25.0));
+    bench.audio();
+    let config = touchline_media::aac::Config::parse(Bytes::from_static(&[0x11, 0x90])).unwrap();
+    bench.intake.configure(OTHER, Clock::RTMP, Format::Aac(config), None);
+    bench.units(VIDEO, 0, (0..8).map(|n| n * 40));
+    bench.units(AUDIO, 0, [0, 21]);
+    assert!(matches!(bench.intake.phase, Phase::Probing(_)));
+    bench.units(OTHER, 0, [0]);
+    let notices: Vec<String> = bench.intake.notices().map(|notice| notice.to_string()).collect();
+    assert_eq!(
+        notices,
+        ["receives H.264 High 1.3 320x180 at 25.000 frames/s and AAC (mp4a.40.2) 48000 Hz 2 channels (eng) and \
+          AAC (mp4a.40.2) 48000 Hz 2 channels (deu)"]
+    );
+}
+
+#[tokio::test]
+async fn a_track_that_is_listed_no_more_ends_and_one_in_another_language_is_another() {
+    let mut bench = Bench::new();
+    bench.intake.list(listed(&[(VIDEO, ""), (AUDIO, "")]));
+    bench.video(Some(25.0));
+    bench.audio();
+    bench.units(AUDIO, 0, [0]);
+    bench.units(VIDEO, 0, [0, 40, 80, 120, 160]);
+    bench.intake.list(listed(&[(VIDEO, ""), (AUDIO, "")]));
+    bench.units(VIDEO, 0, [200]);
+    bench.intake.list(listed(&[(VIDEO, "")]));
+    bench.units(VIDEO, 0, [240, 280, 320, 360, 400]);
+    bench.intake.list(listed(&[(VIDEO, "eng")]));
+    bench.units(VIDEO, 0, [440]);
+    let notices: Vec<String> = bench.intake.notices().skip(1).map(|notice| notice.to_string()).collect();
+    assert_eq!(
+        notices,
+        [
+            "track 2 has ended: the timeline begins anew",
+            "receives H.264 High 1.3 320x180 at 25.000 frames/s",
+            "track 1 changed its decoder configuration: the timeline begins anew"
+        ]
+    );
+    assert_eq!(
+        bench.end().await,
+        "V25000/1000 A48000/1024 a0 v0 v40 v80 v120 v160 v200 V25000/1000 v0 v40 v80 v120 v160 V90000/0 v0"
+    );
+}
+
 #[tokio::test]
 async fn a_track_on_a_clock_of_its_own_is_aligned_by_arrival() {
     let mut bench = Bench::new();

@@ -59,7 +59,14 @@ impl Tracker {
             Placement::Grid(_, frame_ticks) => Some(frame_ticks),
             Placement::Monotone(_) => None,
         };
-        Track { id, timescale: self.timescale, format: source.format.clone(), frame_ticks, bitrate: None }
+        Track {
+            id,
+            timescale: self.timescale,
+            format: source.format.clone(),
+            frame_ticks,
+            bitrate: None,
+            language: source.language,
+        }
     }
 
     /// Reads the unit's clock. `newest` is the latest time in the stretch.

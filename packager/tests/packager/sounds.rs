@@ -96,6 +96,22 @@ fn without_known_bitrates_all_pictures_play_with_the_first_sound() {
 }
 
 #[test]
+fn every_language_can_be_chosen_with_all_pictures() {
+    let [large, small, sound] = ladder(rate(30, 1), false);
+    let spoken = |language: &str, source: Frames| Frames {
+        track: Track { language: Some(language.parse().unwrap()), ..source.track },
+        ..source
+    };
+    let beside = |id, language: &str| {
+        let track = Track { id: TrackId(id), bitrate: None, ..light_audio() };
+        spoken(language, Frames::of(track))
+    };
+    let light = spoken("eng", Frames::of(light_audio()));
+    let sources = [large, small, spoken("eng", sound), beside(21, "ger"), beside(22, "qaa"), beside(23, "eng"), light];
+    insta::assert_snapshot!(multivariant(&sources));
+}
+
+#[test]
 fn without_pictures_each_sound_is_a_variant() {
     insta::assert_snapshot!(multivariant(&[Frames::audio(48_000), Frames::of(light_audio())]));
 }

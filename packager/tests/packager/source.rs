@@ -73,7 +73,14 @@ pub(crate) fn rate(numerator: u32, denominator: u32) -> FrameRate {
 /// Video on a constant grid.
 pub(crate) fn video(rate: FrameRate) -> Track {
     let format = Format::Avc(avc::Config::parse(AVC_720).unwrap());
-    Track { id: VIDEO, timescale: rate.timescale(), format, frame_ticks: Some(rate.frame_ticks()), bitrate: None }
+    Track {
+        id: VIDEO,
+        timescale: rate.timescale(),
+        format,
+        frame_ticks: Some(rate.frame_ticks()),
+        bitrate: None,
+        language: None,
+    }
 }
 
 /// Video whose frames come when they come, in milliseconds.
@@ -109,6 +116,7 @@ pub(crate) fn audio(sample_rate: u32) -> Track {
         format: Format::Aac(config),
         frame_ticks: Some(aac::FRAME_LEN),
         bitrate: None,
+        language: None,
     }
 }
 

@@ -58,13 +58,21 @@ impl Play {
         let video = Format::Avc(avc::Config::parse(RECORD).unwrap());
         let audio = aac::Config::parse(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let tracks = Arc::new([
-            Track { id: VIDEO, timescale, format: video, frame_ticks: Some(1_000), bitrate: None },
+            Track {
+                id: VIDEO,
+                timescale,
+                format: video,
+                frame_ticks: Some(1_000),
+                bitrate: None,
+                language: None,
+            },
             Track {
                 id: AUDIO,
                 timescale: audio.timescale(),
                 format: Format::Aac(audio),
                 frame_ticks: Some(aac::FRAME_LEN),
                 bitrate: None,
+                language: None,
             },
         ]);
         self.position = 0;
