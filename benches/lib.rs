@@ -57,10 +57,12 @@ pub fn samples_of(messages: impl IntoIterator<Item = Media>) -> Result<(Arc<[Tra
         feed::Event::Sample(sample) => samples.push(sample),
     };
     for media in messages {
-        match demuxer.read(&media)? {
-            Tag::Configuration(track, format) => intake.configure(track, Clock::RTMP, format, None),
-            Tag::Unit(unit) => intake.push(unit),
-            Tag::Nothing | Tag::Dropped(_) => {}
+        for tag in demuxer.read(&media)? {
+            match tag {
+                Tag::Configuration(track, format) => intake.configure(track, Clock::RTMP, format, None),
+                Tag::Unit(unit) => intake.push(unit),
+                Tag::Dropped(_) => {}
+            }
         }
         // A feed keeps so much and no more.
         while let Some(event) = reader.try_next() {

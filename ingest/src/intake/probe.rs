@@ -53,7 +53,9 @@ impl Probe {
             let here = |(id, source): (&TrackId, &Source)| source.format.kind() == kind && self.has(*id);
             sources.iter().any(here)
         };
-        let complete = (!expected.video || here(Kind::Video)) && (!expected.audio || here(Kind::Audio));
+        let complete = sources.keys().all(|id| self.has(*id))
+            && (!expected.video || here(Kind::Video))
+            && (!expected.audio || here(Kind::Audio));
         let waited = self.span(sources);
         (complete || waited >= wait) && (self.rates_are_known(sources) || waited >= MAX_WAIT_ANNOUNCED)
     }

@@ -81,6 +81,24 @@ async fn a_stretch_starts_when_both_tracks_and_the_frame_rate_are_known() {
 }
 
 #[tokio::test]
+async fn a_stretch_starts_when_every_track_that_has_a_configuration_is_there() {
+    const SECOND: TrackId = TrackId(3);
+    let mut bench = Bench::new();
+    bench.intake.expect(true, true);
+    bench.video(Some(30.0));
+    let config = touchline_media::avc::Config::parse(RECORD).unwrap();
+    bench.intake.configure(SECOND, Clock::RTMP, Format::Avc(config), None);
+    bench.audio();
+    for (frame, dts) in (0_u64..).zip(frames(30.0, 0, 9)) {
+        bench.units(VIDEO, 33 * frame, [dts]);
+        bench.units(AUDIO, 33 * frame, [21 * i64::try_from(frame).unwrap()]);
+    }
+    assert!(bench.reader.try_next().is_none());
+    bench.units(SECOND, 300, frames(30.0, 0, 9));
+    assert!(matches!(bench.reader.try_next(), Some(feed::Event::Start { tracks, .. }) if tracks.len() == 3));
+}
+
+#[tokio::test]
 async fn the_declared_rate_is_believed_only_if_the_timestamps_bear_it_out() {
     for (declared, real, expected) in [
         (Some(29.97), 29.97, "V30000/1001"),

@@ -1,30 +1,35 @@
 //! FLV audio and video tags (Adobe FLV 10.1, annex E; Enhanced RTMP v2) become access units.
 
+mod enhanced;
 mod header;
 mod picture;
+mod sound;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use touchline_media::{Error, Format, Kind, TrackId, aac};
+use touchline_media::{Error, Format, Kind, TrackId};
 
-use self::header::{Aac, Frame, Packet, Video};
+use self::header::{Audio, Packet, Video};
 use self::picture::Pictures;
+use self::sound::Sound;
 use super::Media;
 use crate::intake::Unit;
 
-/// The track of the pictures.
+/// The first track of pictures.
 pub const VIDEO: TrackId = TrackId(0);
-/// The track of the sound.
+/// The first track of sound.
 pub const AUDIO: TrackId = TrackId(1);
+/// The most tracks of pictures, and of sound, that a publisher may send.
+pub const MAX_TRACKS: usize = 8;
 
-/// What a tag turned out to be.
+/// What a tag turned out to be for one of its tracks.
 #[derive(Debug, Clone)]
 pub enum Tag {
     /// A decoder configuration, other than the one before.
     Configuration(TrackId, Format),
     /// An access unit.
     Unit(Unit),
-    /// Nothing to hand on: a configuration seen before, an end of sequence, a command to a player.
-    Nothing,
     /// Of no use.
     Dropped(Damage),
 }
@@ -50,9 +55,15 @@ pub enum Damage {
     /// A packet type that is not known here.
     #[error("packet type {0} is unknown")]
     PacketType(u8),
-    /// Enhanced RTMP v2: several tracks of a kind.
-    #[error("tracks that are sent as Multitrack are not taken yet")]
-    Multitrack,
+    /// Enhanced RTMP v2: an `AvMultitrackType` that is not known here.
+    #[error("multitrack type {0} is unknown")]
+    MultitrackType(u8),
+    /// More tracks of a kind than are taken.
+    #[error("more than {MAX_TRACKS} tracks of a kind are sent, and the channel goes on with {MAX_TRACKS}")]
+    Tracks,
+    /// Enhanced RTMP v2: a further track of pictures, in a codec that is not taken.
+    #[error("{0} video is not taken, and the channel goes on without this track: set it to H.264, HEVC or AV1")]
+    VideoCodec(&'static str),
     /// Enhanced RTMP v2: sound in a codec that is not taken, while pictures may be.
     #[error("{0} audio is not taken, and the channel goes on without it: set the encoder to AAC")]
     AudioCodec(&'static str),
@@ -68,7 +79,9 @@ impl Damage {
             Self::Empty => "empty",
             Self::Damaged => "damaged",
             Self::PacketType(_) => "packet_type",
-            Self::Multitrack => "multitrack",
+            Self::MultitrackType(_) => "multitrack_type",
+            Self::Tracks => "tracks",
+            Self::VideoCodec(_) => "video_codec",
             Self::AudioCodec(_) => "audio_codec",
         }
     }
@@ -88,62 +101,99 @@ pub enum Unsupported {
 /// Reads the tags of one stream.
 #[derive(Debug, Default)]
 pub struct Demuxer {
-    video: Option<Pictures>,
-    audio: Option<aac::Config>,
+    video: BTreeMap<TrackId, Pictures>,
+    audio: BTreeMap<TrackId, Sound>,
 }
 
 impl Demuxer {
-    /// Reads one tag. An error means that this publisher cannot be served.
-    pub fn read(&mut self, media: &Media) -> Result<Tag, Unsupported> {
-        let tag = match media.kind {
-            Kind::Video => self.video(header::video(&media.payload)?, media),
-            Kind::Audio => self.audio(header::audio(&media.payload)?, media),
-        };
-        Ok(tag.unwrap_or_else(Tag::Dropped))
+    /// Reads one tag. Nothing comes of a configuration seen before, an end of sequence or a command to a player, and
+    /// something for each track of an enhanced tag for several. An error means that this publisher cannot be served.
+    pub fn read(&mut self, media: &Media) -> Result<Vec<Tag>, Unsupported> {
+        let mut tags = Vec::new();
+        match media.kind {
+            Kind::Video => {
+                for (number, packet) in header::video(&media.payload) {
+                    tags.extend(self.video(track(VIDEO, number), packet, media)?);
+                }
+            }
+            Kind::Audio => {
+                for (number, packet) in header::audio(&media.payload) {
+                    tags.extend(self.audio(track(AUDIO, number), packet, media)?);
+                }
+            }
+        }
+        Ok(tags)
     }
 
     /// Whether pictures have come that a player which starts at the keyframe before them cannot show.
     pub fn has_open_groups(&self) -> bool {
-        self.video.as_ref().is_some_and(|pictures| pictures.open_groups)
+        self.video.values().any(|pictures| pictures.open_groups)
     }
 
-    fn video(&mut self, packet: Packet<Video>, media: &Media) -> Result<Tag, Damage> {
-        match packet {
-            Packet::Configuration(codec, record) => Ok(self.configure_video(codec, &record)?),
+    /// Whether a track of sound has been configured.
+    pub fn has_sound(&self) -> bool {
+        !self.audio.is_empty()
+    }
+
+    fn video(&mut self, id: TrackId, packet: Packet<Video>, media: &Media) -> Result<Option<Tag>, Unsupported> {
+        let tag = match packet {
+            Packet::Configuration(codec, record) => self.configure_video(id, codec, &record),
             Packet::Frame(codec, frame) => {
                 let offset = frame.offset;
-                let (data, sync) = self.video.as_mut().ok_or(Damage::Unconfigured)?.read(codec, frame)?;
-                Ok(Tag::Unit(unit(VIDEO, media, offset, sync, data)))
+                let pictures = self.video.get_mut(&id).ok_or(Damage::Unconfigured);
+                let read = pictures.and_then(|pictures| pictures.read(codec, frame));
+                read.map(|(data, sync)| Some(Tag::Unit(unit(id, media, offset, sync, data))))
             }
-            Packet::Nothing => Ok(Tag::Nothing),
+            Packet::Nothing => Ok(None),
             Packet::Dropped(damage) => Err(damage),
-        }
+            Packet::Refused(unsupported) => return Err(unsupported),
+        };
+        Ok(tag.unwrap_or_else(|damage| Some(Tag::Dropped(damage))))
     }
 
-    fn configure_video(&mut self, codec: Video, record: &[u8]) -> Result<Tag, Error> {
+    fn configure_video(&mut self, id: TrackId, codec: Video, record: &[u8]) -> Result<Option<Tag>, Damage> {
         let pictures = Pictures::configure(codec, record)?;
         let format = pictures.format.clone();
-        let changed = self.video.replace(pictures).is_none_or(|before| before.format != format);
-        Ok(if changed { Tag::Configuration(VIDEO, format) } else { Tag::Nothing })
+        let before = replace(&mut self.video, id, pictures)?;
+        let changed = before.is_none_or(|before| before.format != format);
+        Ok(changed.then_some(Tag::Configuration(id, format)))
     }
 
-    fn audio(&mut self, packet: Packet<Aac>, media: &Media) -> Result<Tag, Damage> {
-        match packet {
-            Packet::Configuration(Aac, record) => Ok(self.configure_audio(&record)?),
-            Packet::Frame(Aac, _) if self.audio.is_none() => Err(Damage::Unconfigured),
-            Packet::Frame(Aac, Frame { body, .. }) if body.is_empty() => Err(Damage::Empty),
-            Packet::Frame(Aac, Frame { body, .. }) => Ok(Tag::Unit(unit(AUDIO, media, 0, true, body))),
-            Packet::Nothing => Ok(Tag::Nothing),
+    fn audio(&mut self, id: TrackId, packet: Packet<Audio>, media: &Media) -> Result<Option<Tag>, Unsupported> {
+        let tag = match packet {
+            Packet::Configuration(codec, record) => self.configure_audio(id, codec, &record),
+            Packet::Frame(codec, frame) => {
+                let sound = self.audio.get(&id).ok_or(Damage::Unconfigured);
+                let read = sound.and_then(|sound| sound.read(codec, frame));
+                read.map(|data| Some(Tag::Unit(unit(id, media, 0, true, data))))
+            }
+            Packet::Nothing => Ok(None),
             Packet::Dropped(damage) => Err(damage),
-        }
+            Packet::Refused(unsupported) => return Err(unsupported),
+        };
+        Ok(tag.unwrap_or_else(|damage| Some(Tag::Dropped(damage))))
     }
 
-    fn configure_audio(&mut self, record: &[u8]) -> Result<Tag, Error> {
-        // A copy, so that the configuration does not keep the message alive.
-        let config = aac::Config::parse(Bytes::copy_from_slice(record))?;
-        let changed = self.audio.replace(config.clone()).is_none_or(|before| before != config);
-        Ok(if changed { Tag::Configuration(AUDIO, Format::Aac(config)) } else { Tag::Nothing })
+    fn configure_audio(&mut self, id: TrackId, codec: Audio, record: &[u8]) -> Result<Option<Tag>, Damage> {
+        let sound = Sound::configure(codec, record)?;
+        let format = sound.format.clone();
+        let before = replace(&mut self.audio, id, sound)?;
+        let changed = before.is_none_or(|before| before.format != format);
+        Ok(changed.then_some(Tag::Configuration(id, format)))
     }
+}
+
+/// Tracks of pictures have even ids, those of sound odd ones.
+fn track(first: TrackId, number: u8) -> TrackId {
+    TrackId(first.0 + 2 * u32::from(number))
+}
+
+/// Puts the configuration of a track in the place of the one before, which it returns.
+fn replace<T>(tracks: &mut BTreeMap<TrackId, T>, id: TrackId, track: T) -> Result<Option<T>, Damage> {
+    if tracks.len() >= MAX_TRACKS && !tracks.contains_key(&id) {
+        return Err(Damage::Tracks);
+    }
+    Ok(tracks.insert(id, track))
 }
 
 fn unit(track: TrackId, media: &Media, offset: i64, sync: bool, data: Bytes) -> Unit {

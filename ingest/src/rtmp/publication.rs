@@ -35,30 +35,8 @@ impl Publication {
     }
 
     pub(super) fn on_media(&mut self, media: &Media, metrics: &Metrics) -> Result<(), Unsupported> {
-        let kind = match media.kind {
-            Kind::Video => "video",
-            Kind::Audio => "audio",
-        };
-        match self.demuxer.read(media)? {
-            Tag::Configuration(track, format) => {
-                let rate = self.declared_rate.filter(|_| format.kind() == Kind::Video);
-                self.intake.configure(track, Clock::RTMP, format, rate);
-            }
-            Tag::Unit(unit) => {
-                metrics.received(kind);
-                self.intake.push(unit);
-            }
-            Tag::Nothing => {}
-            Tag::Dropped(damage) => {
-                metrics.dropped(damage.label(), 1);
-                if matches!(damage, Damage::AudioCodec(_)) {
-                    // Nobody has to wait for it.
-                    self.intake.expect(true, false);
-                }
-                if self.told.insert(damage.label()) {
-                    warn!("drops {kind}: {damage}");
-                }
-            }
+        for tag in self.demuxer.read(media)? {
+            self.on_tag(tag, media.kind, metrics);
         }
         if self.demuxer.has_open_groups() && self.told.insert("open_groups") {
             warn!(
@@ -70,6 +48,33 @@ impl Publication {
             info!("{notice}");
         }
         Ok(())
+    }
+
+    fn on_tag(&mut self, tag: Tag, kind: Kind, metrics: &Metrics) {
+        let kind = match kind {
+            Kind::Video => "video",
+            Kind::Audio => "audio",
+        };
+        match tag {
+            Tag::Configuration(track, format) => {
+                let rate = self.declared_rate.filter(|_| format.kind() == Kind::Video);
+                self.intake.configure(track, Clock::RTMP, format, rate);
+            }
+            Tag::Unit(unit) => {
+                metrics.received(kind);
+                self.intake.push(unit);
+            }
+            Tag::Dropped(damage) => {
+                metrics.dropped(damage.label(), 1);
+                if matches!(damage, Damage::AudioCodec(_)) && !self.demuxer.has_sound() {
+                    // Nobody has to wait for it.
+                    self.intake.expect(true, false);
+                }
+                if self.told.insert(damage.label()) {
+                    warn!("drops {kind}: {damage}");
+                }
+            }
+        }
     }
 
     pub(super) fn finish(self) {

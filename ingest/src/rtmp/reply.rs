@@ -8,10 +8,11 @@ pub(super) const WINDOW: u32 = 2_500_000;
 
 /// What enhanced tags may carry (Enhanced RTMP v2, "Enhancing `NetConnection` connect Command").
 const VIDEO_FOUR_CCS: [&str; 3] = ["avc1", "hvc1", "av01"];
+const AUDIO_FOUR_CCS: [&str; 1] = ["mp4a"];
 /// `FourCcInfoMask.CanForward`
 const CAN_FORWARD: f64 = 4.0;
-/// `CapsExMask.ModEx`: modifiers are parsed, if only to be skipped.
-const MOD_EX: f64 = 4.0;
+/// `CapsExMask.Multitrack` and `CapsExMask.ModEx`: several tracks are taken, and modifiers parsed, if only to be skipped.
+const CAPS_EX: f64 = 6.0;
 
 /// Answers to `connect` (7.2.1.1): window, bandwidth and chunk size, then the result.
 pub(super) fn connected(out: &mut Vec<u8>, transaction: f64) {
@@ -23,9 +24,10 @@ pub(super) fn connected(out: &mut Vec<u8>, transaction: f64) {
     let properties = object(&[
         ("fmsVer", "FMS/3,0,1,123".into()),
         ("capabilities", Value::Number(31.0)),
-        ("fourCcList", Value::Array(VIDEO_FOUR_CCS.map(Value::from).into())),
-        ("videoFourCcInfoMap", object(&VIDEO_FOUR_CCS.map(|four_cc| (four_cc, Value::Number(CAN_FORWARD))))),
-        ("capsEx", Value::Number(MOD_EX)),
+        ("fourCcList", Value::Array(VIDEO_FOUR_CCS.into_iter().chain(AUDIO_FOUR_CCS).map(Value::from).collect())),
+        ("videoFourCcInfoMap", forwarded(&VIDEO_FOUR_CCS)),
+        ("audioFourCcInfoMap", forwarded(&AUDIO_FOUR_CCS)),
+        ("capsEx", Value::Number(CAPS_EX)),
     ]);
     let information = object(&[
         ("level", "status".into()),
@@ -77,6 +79,10 @@ pub(super) fn acknowledgement(out: &mut Vec<u8>, total: u64) {
 
 fn information(level: &str, code: &str, description: &str) -> Value {
     object(&[("level", level.into()), ("code", code.into()), ("description", description.into())])
+}
+
+fn forwarded(four_ccs: &[&str]) -> Value {
+    Value::Object(four_ccs.iter().map(|four_cc| ((*four_cc).to_owned(), Value::Number(CAN_FORWARD))).collect())
 }
 
 fn object(properties: &[(&str, Value)]) -> Value {

@@ -1,11 +1,12 @@
-//! The headers of tags: the classic ones (FLV 10.1, E.4.2.1 and E.4.3.1) and those of Enhanced RTMP (v2, "Enhanced
-//! Audio" and "Enhanced Video").
+//! The headers of tags: the classic ones (FLV 10.1, E.4.2.1 and E.4.3.1), and what stands behind those of Enhanced RTMP
+//! (v2, "Enhanced Audio" and "Enhanced Video").
 
 use bytes::Bytes;
 
+use super::enhanced::{self, FourCc, Track};
 use super::{Damage, Unsupported};
 
-/// What a tag holds behind its header.
+/// What a tag holds behind its header for one track.
 #[derive(Debug)]
 pub(super) enum Packet<T> {
     /// A decoder configuration.
@@ -16,7 +17,12 @@ pub(super) enum Packet<T> {
     Nothing,
     /// Nothing of use.
     Dropped(Damage),
+    /// Nothing that can be served.
+    Refused(Unsupported),
 }
+
+/// Packets and the numbers of their tracks. The track that has none is number 0.
+pub(super) type Packets<T> = Vec<(u8, Packet<T>)>;
 
 /// An access unit as it came.
 #[derive(Debug)]
@@ -36,30 +42,28 @@ pub(super) enum Video {
     Av1,
 }
 
-/// The audio codec that is taken.
+/// An audio codec that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Aac;
+pub(super) enum Audio {
+    Aac,
+}
 
-/// Reads the header of a video tag.
-pub(super) fn video(payload: &Bytes) -> Result<Packet<Video>, Unsupported> {
-    let Some((&first, rest)) = payload.split_first() else { return Ok(Packet::Dropped(Damage::CutShort)) };
-    if first & EX_VIDEO_HEADER != 0 {
-        enhanced_video(payload, first, rest)
-    } else {
-        classic_video(payload, first, rest)
+/// Reads a video tag.
+pub(super) fn video(payload: &Bytes) -> Packets<Video> {
+    match payload.split_first() {
+        None => alone(Packet::Dropped(Damage::CutShort)),
+        Some((&first, rest)) if first & EX_VIDEO_HEADER != 0 => enhanced_video(payload, first, rest),
+        Some((&first, rest)) => alone(classic_video(payload, first, rest)),
     }
 }
 
-/// Reads the header of an audio tag.
-pub(super) fn audio(payload: &Bytes) -> Result<Packet<Aac>, Unsupported> {
-    let Some((&first, rest)) = payload.split_first() else { return Ok(Packet::Dropped(Damage::CutShort)) };
-    match first >> 4 {
-        AAC => {}
-        EX_AUDIO_HEADER => return Ok(enhanced_audio(payload, first, rest)),
-        other => return Err(Unsupported::Audio(audio_codec(other))),
+/// Reads an audio tag.
+pub(super) fn audio(payload: &Bytes) -> Packets<Audio> {
+    match payload.split_first() {
+        None => alone(Packet::Dropped(Damage::CutShort)),
+        Some((&first, rest)) if first >> 4 == EX_AUDIO_HEADER => enhanced_audio(payload, first, rest),
+        Some((&first, rest)) => alone(classic_audio(payload, first, rest)),
     }
-    let Some((&packet_type, body)) = rest.split_first() else { return Ok(Packet::Dropped(Damage::CutShort)) };
-    Ok(sound(packet_type, tail(payload, body)))
 }
 
 /// Enhanced RTMP v1: the bit of the frame type that says that a codec's `FourCC` follows.
@@ -85,104 +89,122 @@ const VIDEO_METADATA: u8 = 4;
 const MULTICHANNEL_CONFIG: u8 = 4;
 const AUDIO_MULTITRACK: u8 = 5;
 const VIDEO_MULTITRACK: u8 = 6;
-const MOD_EX: u8 = 7;
 
 /// E.4.3.1: the header of AVC, which HEVC has taken over.
-fn classic_video(payload: &Bytes, first: u8, rest: &[u8]) -> Result<Packet<Video>, Unsupported> {
+fn classic_video(payload: &Bytes, first: u8, rest: &[u8]) -> Packet<Video> {
     let codec = match first & 0x0f {
         AVC => Video::Avc,
         HEVC => Video::Hevc,
-        other => return Err(Unsupported::Video(video_codec(other))),
+        other => return Packet::Refused(Unsupported::Video(video_codec(other))),
     };
     if first >> 4 == VIDEO_COMMAND {
-        return Ok(Packet::Nothing);
+        return Packet::Nothing;
     }
-    let [packet_type, a, b, c, body @ ..] = rest else { return Ok(Packet::Dropped(Damage::CutShort)) };
+    let [packet_type, a, b, c, body @ ..] = rest else { return Packet::Dropped(Damage::CutShort) };
     let (offset, body) = (composition_time([*a, *b, *c]), tail(payload, body));
-    Ok(match *packet_type {
+    match *packet_type {
         SEQUENCE_START => Packet::Configuration(codec, body),
         CODED_FRAMES => Packet::Frame(codec, Frame { key: first >> 4 == KEY_FRAME, offset, body }),
         SEQUENCE_END => Packet::Nothing,
         other => Packet::Dropped(Damage::PacketType(other)),
-    })
+    }
+}
+
+/// E.4.2.1
+fn classic_audio(payload: &Bytes, first: u8, rest: &[u8]) -> Packet<Audio> {
+    match (first >> 4, rest) {
+        (AAC, [packet_type, body @ ..]) => sound(Audio::Aac, *packet_type, tail(payload, body)),
+        (AAC, []) => Packet::Dropped(Damage::CutShort),
+        (other, _) => Packet::Refused(Unsupported::Audio(audio_codec(other))),
+    }
 }
 
 /// "`ExVideoTagHeader`"
-fn enhanced_video(payload: &Bytes, first: u8, rest: &[u8]) -> Result<Packet<Video>, Unsupported> {
+fn enhanced_video(payload: &Bytes, first: u8, rest: &[u8]) -> Packets<Video> {
     let frame_type = (first >> 4) & 0b111;
-    let Some((packet_type, rest)) = past_modifiers(first & 0x0f, rest) else {
-        return Ok(Packet::Dropped(Damage::CutShort));
+    let Some((packet_type, rest)) = enhanced::past_modifiers(first & 0x0f, rest) else {
+        return alone(Packet::Dropped(Damage::CutShort));
     };
-    match packet_type {
-        VIDEO_METADATA => return Ok(Packet::Nothing),
-        _ if frame_type == VIDEO_COMMAND => return Ok(Packet::Nothing),
-        VIDEO_MULTITRACK => return Ok(Packet::Dropped(Damage::Multitrack)),
-        _ => {}
+    if packet_type == VIDEO_METADATA || frame_type == VIDEO_COMMAND {
+        return Vec::new();
     }
-    let Some((four_cc, body)) = rest.split_first_chunk() else { return Ok(Packet::Dropped(Damage::CutShort)) };
-    let codec = match four_cc {
+    packets(payload, rest, packet_type, VIDEO_MULTITRACK, |packet_type, track| {
+        coded_video(packet_type, frame_type == KEY_FRAME, track)
+    })
+}
+
+/// "`ExVideoTagBody`", of one track.
+fn coded_video(packet_type: u8, key: bool, track: &Track) -> Packet<Video> {
+    let codec = match &track.four_cc {
         b"avc1" => Video::Avc,
         b"hvc1" => Video::Hevc,
         b"av01" => Video::Av1,
-        other => return Err(Unsupported::Video(enhanced_video_codec(*other))),
+        // Without the first track there is nothing to watch; without another, there is.
+        other if track.id == 0 => return Packet::Refused(Unsupported::Video(enhanced_video_codec(*other))),
+        other => return Packet::Dropped(Damage::VideoCodec(enhanced_video_codec(*other))),
     };
-    let key = frame_type == KEY_FRAME;
-    Ok(match (packet_type, codec, body) {
-        (SEQUENCE_START, ..) => Packet::Configuration(codec, tail(payload, body)),
+    let body = &track.body;
+    match (packet_type, codec, &body[..]) {
+        (SEQUENCE_START, ..) => Packet::Configuration(codec, body.clone()),
         // A temporal unit of AV1 is shown when it is decoded.
         (CODED_FRAMES_X, ..) | (CODED_FRAMES, Video::Av1, _) => {
-            Packet::Frame(codec, Frame { key, offset: 0, body: tail(payload, body) })
+            Packet::Frame(codec, Frame { key, offset: 0, body: body.clone() })
         }
-        (CODED_FRAMES, _, [a, b, c, body @ ..]) => {
+        (CODED_FRAMES, _, [a, b, c, coded @ ..]) => {
             let offset = composition_time([*a, *b, *c]);
-            Packet::Frame(codec, Frame { key, offset, body: tail(payload, body) })
+            Packet::Frame(codec, Frame { key, offset, body: tail(body, coded) })
         }
         (CODED_FRAMES, ..) => Packet::Dropped(Damage::CutShort),
         (SEQUENCE_END, ..) => Packet::Nothing,
         (other, ..) => Packet::Dropped(Damage::PacketType(other)),
-    })
+    }
 }
 
 /// "`ExAudioTagHeader`"
-fn enhanced_audio(payload: &Bytes, first: u8, rest: &[u8]) -> Packet<Aac> {
-    let Some((packet_type, rest)) = past_modifiers(first & 0x0f, rest) else {
-        return Packet::Dropped(Damage::CutShort);
+fn enhanced_audio(payload: &Bytes, first: u8, rest: &[u8]) -> Packets<Audio> {
+    let Some((packet_type, rest)) = enhanced::past_modifiers(first & 0x0f, rest) else {
+        return alone(Packet::Dropped(Damage::CutShort));
     };
-    if packet_type == AUDIO_MULTITRACK {
-        return Packet::Dropped(Damage::Multitrack);
-    }
-    match rest.split_first_chunk() {
-        Some((b"mp4a", body)) => sound(packet_type, tail(payload, body)),
-        Some((other, _)) => Packet::Dropped(Damage::AudioCodec(enhanced_audio_codec(*other))),
-        None => Packet::Dropped(Damage::CutShort),
-    }
+    packets(payload, rest, packet_type, AUDIO_MULTITRACK, |packet_type, track| match &track.four_cc {
+        b"mp4a" => sound(Audio::Aac, packet_type, track.body.clone()),
+        other => Packet::Dropped(Damage::AudioCodec(enhanced_audio_codec(*other))),
+    })
 }
 
-/// Packet types are the same in both headers, but for the layout of channels, which AAC tells by itself.
-fn sound(packet_type: u8, body: Bytes) -> Packet<Aac> {
+/// Packet types are the same in both headers, but for the layout of channels, which the codecs tell by themselves.
+fn sound(codec: Audio, packet_type: u8, body: Bytes) -> Packet<Audio> {
     match packet_type {
-        SEQUENCE_START => Packet::Configuration(Aac, body),
-        CODED_FRAMES => Packet::Frame(Aac, Frame { key: true, offset: 0, body }),
+        SEQUENCE_START => Packet::Configuration(codec, body),
+        CODED_FRAMES => Packet::Frame(codec, Frame { key: true, offset: 0, body }),
         SEQUENCE_END | MULTICHANNEL_CONFIG => Packet::Nothing,
         other => Packet::Dropped(Damage::PacketType(other)),
     }
 }
 
-/// `ModEx`: what modifies a packet stands before its real type. The only modifier there is tells nanoseconds, which are of
-/// no use beside a clock of milliseconds.
-fn past_modifiers(mut packet_type: u8, mut rest: &[u8]) -> Option<(u8, &[u8])> {
-    while packet_type == MOD_EX {
-        let (&size, mut data) = rest.split_first()?;
-        let mut size = usize::from(size) + 1;
-        if size == 256 {
-            let (long, after) = data.split_first_chunk()?;
-            (size, data) = (usize::from(u16::from_be_bytes(*long)) + 1, after);
-        }
-        let (_, after) = data.split_at_checked(size)?;
-        let (types, after) = after.split_first()?;
-        (packet_type, rest) = (types & 0x0f, after);
+/// What an enhanced tag holds for each track, behind its packet type; `multitrack` is the one that says that there may be
+/// several.
+fn packets<T>(
+    payload: &Bytes,
+    rest: &[u8],
+    packet_type: u8,
+    multitrack: u8,
+    packet: impl Fn(u8, &Track) -> Packet<T>,
+) -> Packets<T> {
+    let body = tail(payload, rest);
+    let read = if packet_type == multitrack { enhanced::tracks(body) } else { enhanced::track(packet_type, body) };
+    match read {
+        Ok((packet_type, tracks)) => tracks
+            .map(|track| match track {
+                Ok(track) => (track.id, packet(packet_type, &track)),
+                Err(damage) => (0, Packet::Dropped(damage)),
+            })
+            .collect(),
+        Err(damage) => alone(Packet::Dropped(damage)),
     }
-    Some((packet_type, rest))
+}
+
+fn alone<T>(packet: Packet<T>) -> Packets<T> {
+    vec![(0, packet)]
 }
 
 /// A signed number of 24 bits: presentation time minus decode time, in milliseconds.
@@ -195,7 +217,7 @@ fn tail(payload: &Bytes, body: &[u8]) -> Bytes {
     payload.slice(payload.len() - body.len()..)
 }
 
-fn enhanced_video_codec(four_cc: [u8; 4]) -> &'static str {
+fn enhanced_video_codec(four_cc: FourCc) -> &'static str {
     match &four_cc {
         b"vp08" => "VP8",
         b"vp09" => "VP9",
@@ -204,7 +226,7 @@ fn enhanced_video_codec(four_cc: [u8; 4]) -> &'static str {
     }
 }
 
-fn enhanced_audio_codec(four_cc: [u8; 4]) -> &'static str {
+fn enhanced_audio_codec(four_cc: FourCc) -> &'static str {
     match &four_cc {
         b"Opus" => "Opus",
         b"fLaC" => "FLAC",

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod tracks;
+
 /// 160x90, High 1.1, as x264 writes it.
 const RECORD: [u8; 44] =
     *b"\x01\x64\x00\x0b\xff\xe1\x00\x19\x67\x64\x00\x0b\xac\xd9\x42\x8d\xf9\x30\x11\x00\x00\x03\x00\x01\x00\
@@ -13,12 +15,23 @@ fn media(kind: Kind, payload: &[u8]) -> Media {
     Media { kind, timestamp: 40, payload: Bytes::copy_from_slice(payload), received: Instant::now() }
 }
 
+fn tags(demuxer: &mut Demuxer, kind: Kind, payload: &[u8]) -> Vec<Tag> {
+    demuxer.read(&media(kind, payload)).unwrap()
+}
+
+/// The only thing that comes of a tag.
 fn video(demuxer: &mut Demuxer, payload: &[u8]) -> Tag {
-    demuxer.read(&media(Kind::Video, payload)).unwrap()
+    let [tag] = tags(demuxer, Kind::Video, payload).try_into().unwrap();
+    tag
 }
 
 fn audio(demuxer: &mut Demuxer, payload: &[u8]) -> Tag {
-    demuxer.read(&media(Kind::Audio, payload)).unwrap()
+    let [tag] = tags(demuxer, Kind::Audio, payload).try_into().unwrap();
+    tag
+}
+
+fn is_nothing(demuxer: &mut Demuxer, kind: Kind, payload: &[u8]) -> bool {
+    tags(demuxer, kind, payload).is_empty()
 }
 
 fn sequence_header(length_size: u8) -> Vec<u8> {
@@ -51,8 +64,8 @@ fn damage(tag: Tag) -> Damage {
 #[test]
 fn a_configuration_is_told_when_it_changes() {
     let mut demuxer = configured(4);
-    assert!(matches!(video(&mut demuxer, &sequence_header(4)), Tag::Nothing));
-    assert!(matches!(audio(&mut demuxer, &[0xaf, 0, 0x11, 0x90]), Tag::Nothing));
+    assert!(is_nothing(&mut demuxer, Kind::Video, &sequence_header(4)));
+    assert!(is_nothing(&mut demuxer, Kind::Audio, &[0xaf, 0, 0x11, 0x90]));
     assert!(matches!(audio(&mut demuxer, &[0xaf, 0, 0x12, 0x10]), Tag::Configuration(AUDIO, _)));
     let mut other = sequence_header(4);
     *other.last_mut().unwrap() = 1;
@@ -120,8 +133,8 @@ fn units_before_their_configuration_are_dropped() {
 #[test]
 fn ends_of_sequence_and_commands_to_players_are_nothing() {
     let mut demuxer = configured(4);
-    assert!(matches!(video(&mut demuxer, &[0x17, 2, 0, 0, 0]), Tag::Nothing));
-    assert!(matches!(video(&mut demuxer, &[0x57, 0]), Tag::Nothing));
+    assert!(is_nothing(&mut demuxer, Kind::Video, &[0x17, 2, 0, 0, 0]));
+    assert!(is_nothing(&mut demuxer, Kind::Video, &[0x57, 0]));
 }
 
 /// 160x90, Main 1.0, as x265 writes it, without the SEI that holds its settings.
@@ -163,7 +176,7 @@ fn enhanced_tags_configure_what_their_four_cc_names() {
             Tag::Configuration(VIDEO, format) => assert_eq!(format.codec(), codec),
             other => panic!("{other:?}"),
         }
-        assert!(matches!(video(&mut demuxer, &tag), Tag::Nothing), "the same again");
+        assert!(is_nothing(&mut demuxer, Kind::Video, &tag), "the same again");
     }
     let mut demuxer = Demuxer::default();
     assert!(matches!(audio(&mut demuxer, b"\x90mp4a\x11\x90"), Tag::Configuration(AUDIO, _)));
@@ -254,9 +267,9 @@ fn av1_starts_where_the_tag_says_so_and_the_frame_bears_it_out() {
 fn enhanced_tags_without_media_are_nothing() {
     let mut demuxer = hevc();
     for tag in [&b"\x92hvc1"[..], b"\x94hvc1\x02\0\x09colorInfo", b"\xd4hvc1\x02", b"\xd1\0", b"\xd4"] {
-        assert!(matches!(video(&mut demuxer, tag), Tag::Nothing), "{tag:?}");
+        assert!(is_nothing(&mut demuxer, Kind::Video, tag), "{tag:?}");
     }
-    assert!(matches!(audio(&mut demuxer, b"\x94mp4a\x01\x02"), Tag::Nothing));
+    assert!(is_nothing(&mut demuxer, Kind::Audio, b"\x94mp4a\x01\x02"));
 }
 
 #[test]
@@ -287,7 +300,6 @@ fn damaged_enhanced_tags_are_dropped_and_named() {
         (b"\x93hvc1\0\0\0\x09\x28\x01", Damage::Damaged),
         (b"\x95hvc1\0", Damage::PacketType(5)),
         (b"\x9fhvc1\0", Damage::PacketType(15)),
-        (b"\x96\x01hvc1\x01", Damage::Multitrack),
         (b"\x97", Damage::CutShort),
         (b"\x97\xff\xff", Damage::CutShort),
         (b"\x91av01\x32\x01\x10", Damage::Unconfigured),
@@ -323,7 +335,6 @@ fn sound_that_is_not_taken_is_left_out_in_words() {
         words(b"\x91ac-3"),
         "AC-3 audio is not taken, and the channel goes on without it: set the encoder to AAC"
     );
-    assert_eq!(words(b"\x95\0Opus\x01"), "tracks that are sent as Multitrack are not taken yet");
     assert_eq!(words(b"\x90Opu"), "a tag is cut short");
     assert_eq!(words(b"\x97"), "a tag is cut short");
     assert_eq!(words(b"\x93mp4a"), "packet type 3 is unknown");
@@ -335,15 +346,20 @@ proptest! {
 
     #[test]
     fn any_tags_are_read_dropped_or_refused(
-        four_cc in prop::sample::select(vec![&b"hvc1"[..], b"av01", b"avc1", b"mp4a", b"Opus", b""]),
+        // A codec, or a Multitrack header of each type and the codec.
+        four_cc in prop::sample::select(vec![
+            &b"hvc1"[..], b"av01", b"avc1", b"mp4a", b"Opus", b"", b"\x00hvc1\x01", b"\x11mp4a\x01\0\0\x04", b"\x21av01\0\0\0",
+        ]),
         first in any::<u8>(),
         body in prop::collection::vec(any::<u8>(), 0..80),
     ) {
         for mut demuxer in [hevc(), av1(), configured(4)] {
             for kind in [Kind::Video, Kind::Audio] {
-                let tag = demuxer.read(&media(kind, &[&[first], four_cc, &body].concat()));
-                if let Ok(Tag::Unit(unit)) = tag {
-                    prop_assert!(!unit.data.is_empty());
+                let tags = demuxer.read(&media(kind, &[&[first], four_cc, &body].concat())).unwrap_or_default();
+                for tag in tags {
+                    if let Tag::Unit(unit) = tag {
+                        prop_assert!(!unit.data.is_empty());
+                    }
                 }
             }
         }

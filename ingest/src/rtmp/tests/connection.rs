@@ -262,11 +262,15 @@ fn connect_is_answered_with_what_enhanced_tags_may_carry() {
         std::iter::from_fn(|| reader.read(&mut replies).unwrap()).find(|reply| reply.kind == kind::COMMAND_AMF0);
     let values = amf0::decode(&result.unwrap().payload).unwrap();
     let properties = &values[2];
-    let list = Value::Array(vec!["avc1".into(), "hvc1".into(), "av01".into()]);
+    let (video, audio) = (["avc1", "hvc1", "av01"], ["mp4a"]);
+    let list = Value::Array(video.iter().chain(&audio).map(|four_cc| Value::from(*four_cc)).collect());
     assert_eq!(properties.property("fourCcList"), Some(&list));
-    let forwarded = ["avc1", "hvc1", "av01"].map(|four_cc| (four_cc.to_owned(), Value::Number(4.0)));
-    assert_eq!(properties.property("videoFourCcInfoMap"), Some(&Value::Object(forwarded.into())));
-    assert_eq!(properties.property("capsEx"), Some(&Value::Number(4.0)));
+    let forwarded = |four_ccs: &[&str]| {
+        Value::Object(four_ccs.iter().map(|four_cc| ((*four_cc).to_owned(), Value::Number(4.0))).collect())
+    };
+    assert_eq!(properties.property("videoFourCcInfoMap"), Some(&forwarded(&video)));
+    assert_eq!(properties.property("audioFourCcInfoMap"), Some(&forwarded(&audio)));
+    assert_eq!(properties.property("capsEx"), Some(&Value::Number(6.0)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,8 +305,8 @@ async fn one_connection_may_publish_again_after_it_has_unpublished() {
 #[tokio::test(start_paused = true)]
 async fn what_a_recorded_client_sends_becomes_a_feed() {
     for (name, expected) in fixtures::served() {
-        let frames = |track: &serde_json::Value| track["frames"].as_u64().unwrap_or(0);
-        let total = frames(&expected["video"]) + frames(&expected["audio"]);
+        let number = |kind: &str, name: &str| expected[kind][name].as_u64().unwrap_or(0);
+        let total: u64 = ["video", "audio"].map(|kind| number(kind, "frames") * number(kind, "tracks")).iter().sum();
         let mut peer = Peer::with_pipe(1 << 16);
         let bytes = fixtures::read(&name);
         let (mut output, mut input) = tokio::io::split(peer.stream);

@@ -230,14 +230,18 @@ fn feed_all(bytes: &[u8]) -> Result<u64, String> {
     for output in &seen.outputs {
         match output {
             Output::Metadata(metadata) => intake.expect(metadata.video, metadata.audio),
-            Output::Media(media) => match demuxer.read(media).map_err(|unsupported| unsupported.to_string())? {
-                Tag::Configuration(track, format) => intake.configure(track, Clock::RTMP, format, None),
-                Tag::Unit(unit) => {
-                    units += 1;
-                    intake.push(unit);
+            Output::Media(media) => {
+                for tag in demuxer.read(media).map_err(|unsupported| unsupported.to_string())? {
+                    match tag {
+                        Tag::Configuration(track, format) => intake.configure(track, Clock::RTMP, format, None),
+                        Tag::Unit(unit) => {
+                            units += 1;
+                            intake.push(unit);
+                        }
+                        Tag::Dropped(_) => {}
+                    }
                 }
-                Tag::Nothing | Tag::Dropped(_) => {}
-            },
+            }
             _ => {}
         }
     }
@@ -253,6 +257,7 @@ fn mutated_sessions_never_panic_nor_take_more_memory_than_they_may() {
         "gst-rtmpsink-librtmp-type1-first.rtmp",
         "ffmpeg-9-enhanced-hevc-aac.rtmp",
         "ffmpeg-9-enhanced-av1-opus.rtmp",
+        "ffmpeg-9-enhanced-multitrack.rtmp",
     ];
     let sessions = sessions.map(fixtures::read);
     let mut random = Random(7);
