@@ -34,6 +34,39 @@ impl Config {
         Ok(Self { record: normal.into(), width: sps.width, height: sps.height, declared_rate: sps.declared_rate })
     }
 
+    /// The configuration that parameter sets within a stream make (ISO/IEC 14496-15 5.3.3.1.2). NAL units of other types
+    /// are passed over.
+    pub fn from_parameter_sets(units: &[&[u8]]) -> Result<Self, Error> {
+        let of_type = |kind| units.iter().copied().filter(move |unit| nal::unit_type(unit) == Some(kind));
+        let sets = |kind| -> Vec<&[u8]> { of_type(kind).map(nal::without_trailing_zeros).collect() };
+        let (sequence, picture) = (sets(nal::SPS), sets(nal::PPS));
+        let first = *sequence.first().ok_or_else(|| unsupported("number of sequence parameter sets", 0))?;
+        if picture.is_empty() {
+            return Err(unsupported("number of picture parameter sets", 0));
+        }
+        let [_, profile, constraints, level, ..] = *first else {
+            return Err(Error::Truncated { what: Sps::WHAT, len: first.len() });
+        };
+        let mut record = vec![1, profile, constraints, level, 0xff];
+        put_sets(&mut record, 0xe0, 0x1f, &sequence)?;
+        put_sets(&mut record, 0, 0xff, &picture)?;
+        record.extend_from_slice(&Sps::parse(first)?.extension);
+        Self::parse(&record)
+    }
+
+    /// Whether the record holds this NAL unit, which then need not be, and under `avc1` must not be, in a sample
+    /// (ISO/IEC 14496-15 5.3.3.1.2).
+    pub fn holds(&self, nal: &[u8]) -> bool {
+        let nal = nal::without_trailing_zeros(nal);
+        let sequence = counted_sets(self.record.get(5..).unwrap_or_default(), 0x1f);
+        let picture = sequence.and_then(|(_, rest)| counted_sets(rest, 0xff));
+        let of = |sets: Option<(&[u8], &[u8])>| {
+            let sets = sets.map_or(&[][..], |(sets, _)| sets);
+            nal::units(sets, 2).any(|unit| unit.is_ok_and(|unit| nal::without_trailing_zeros(unit) == nal))
+        };
+        of(sequence) || of(picture)
+    }
+
     /// The RFC 6381 string, for example `avc1.64001f`: profile, constraint flags and level as the record has them
     /// (RFC 6381 3.3, ISO/IEC 14496-15 annex E).
     pub fn codec(&self) -> String {
@@ -94,11 +127,36 @@ fn first_sps(record: &[u8]) -> Result<&[u8], Error> {
     nal::units(sets, 2).next().ok_or_else(truncated)?.map_err(|_| truncated())
 }
 
+/// Writes a number of parameter sets below `marker`, and the sets.
+fn put_sets(record: &mut Vec<u8>, marker: u8, max: u8, sets: &[&[u8]]) -> Result<(), Error> {
+    let count = u8::try_from(sets.len()).ok().filter(|&count| count <= max);
+    record.push(marker | count.ok_or_else(|| unsupported("number of parameter sets", sets.len()))?);
+    for set in sets {
+        let len = u16::try_from(set.len()).map_err(|_| unsupported("length", set.len()))?;
+        record.extend_from_slice(&len.to_be_bytes());
+        record.extend_from_slice(set);
+    }
+    Ok(())
+}
+
+/// Parameter sets behind their number, and what follows them.
+fn counted_sets(data: &[u8], mask: u8) -> Option<(&[u8], &[u8])> {
+    let (count, sets) = data.split_first()?;
+    let mut rest = sets;
+    for _ in 0..count & mask {
+        let (len, after) = rest.split_first_chunk()?;
+        rest = after.get(usize::from(u16::from_be_bytes(*len))..)?;
+    }
+    Some((sets.get(..sets.len() - rest.len())?, rest))
+}
+
 /// What a sequence parameter set says (ISO/IEC 14496-10 7.3.2.1).
 struct Sps {
     width: u32,
     height: u32,
     declared_rate: Option<FrameRate>,
+    /// What follows the parameter sets in the record of a profile that knows formats of chroma.
+    extension: Vec<u8>,
 }
 
 impl Sps {
@@ -113,10 +171,17 @@ impl Sps {
         let sps = SeqParameterSet::from_bits(bits).map_err(|e| Self::error(format!("{e:?}")))?;
         let (width, height) = sps.pixel_dimensions().map_err(|e| Self::error(format!("{e:?}")))?;
         let (width, height) = picture::size(Self::WHAT, width, height)?;
+        let chroma = &sps.chroma_info;
+        let extension = if sps.profile_idc.has_chroma_info() {
+            let format = u8::try_from(chroma.chroma_format.to_u32()).unwrap_or(0) & 3;
+            vec![0xfc | format, 0xf8 | chroma.bit_depth_luma_minus8, 0xf8 | chroma.bit_depth_chroma_minus8, 0]
+        } else {
+            Vec::new()
+        };
         let timing = sps.vui_parameters.and_then(|vui| vui.timing_info);
         // E.2.1: a frame lasts two ticks.
         let declared_rate = timing.and_then(|t| FrameRate::new(t.time_scale, t.num_units_in_tick.checked_mul(2)?));
-        Ok(Self { width, height, declared_rate })
+        Ok(Self { width, height, declared_rate, extension })
     }
 
     fn error(reason: impl Into<String>) -> Error {
@@ -155,6 +220,30 @@ mod tests {
     }
 
     #[test]
+    fn parameter_sets_of_a_stream_make_the_same_record() {
+        let (sps, pps) = (&RECORD[8..32], &RECORD[35..39]);
+        let config = Config::from_parameter_sets(&[&[0x06, 1], sps, &[pps, &[0, 0]].concat()]).unwrap();
+        assert_eq!(config, Config::parse(RECORD).unwrap());
+        assert!(config.holds(sps) && config.holds(pps) && config.holds(&[pps, &[0]].concat()));
+        assert!(!config.holds(&sps[..23]) && !config.holds(&[]) && !config.holds(&[0x68, 1]));
+        let main = [&[0x67, 77][..], &sps[2..]].concat();
+        let message = |units: &[&[u8]]| Config::from_parameter_sets(units).unwrap_err().to_string();
+        assert_eq!(
+            message(&[pps]),
+            "AVCDecoderConfigurationRecord has unsupported number of sequence parameter sets 0"
+        );
+        assert_eq!(
+            message(&[&main]),
+            "AVCDecoderConfigurationRecord has unsupported number of picture parameter sets 0"
+        );
+        assert_eq!(message(&[&[0x67], pps]), "H.264 sequence parameter set is cut short: 1 bytes");
+        assert_eq!(
+            message(&[vec![sps; 32], vec![pps]].concat()),
+            "AVCDecoderConfigurationRecord has unsupported number of parameter sets 32"
+        );
+    }
+
+    #[test]
     fn zeros_behind_a_parameter_set_are_no_error() {
         let mut padded = RECORD.to_vec();
         let sps_len = usize::from(padded[7]);
@@ -183,7 +272,23 @@ mod tests {
             for (at, byte) in edits {
                 record[at] = byte;
             }
-            let _ = Config::parse(&record);
+            if let Ok(config) = Config::parse(&record) {
+                config.holds(&[0x68, 1]);
+            }
+        }
+
+        #[test]
+        fn mutated_parameter_sets_make_a_record_or_an_error(
+            edits in prop::collection::vec((8..RECORD.len(), any::<u8>()), 1..6),
+        ) {
+            let mut record = RECORD.to_vec();
+            for (at, byte) in edits {
+                record[at] = byte;
+            }
+            let (sps, pps) = (&record[8..32], &record[35..39]);
+            if let Ok(config) = Config::from_parameter_sets(&[sps, pps]) {
+                prop_assert!(config.holds(sps) && config.holds(pps));
+            }
         }
     }
 }

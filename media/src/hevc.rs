@@ -1,5 +1,7 @@
 //! HEVC: the `HEVCDecoderConfigurationRecord` of ISO/IEC 14496-15 8.3.3.1 and what its parameter sets say.
 
+mod parameter_sets;
+
 use std::fmt::Write;
 use std::num::NonZeroUsize;
 
@@ -72,7 +74,7 @@ impl Config {
                 *first |= 0x80;
             }
         }
-        let (width, height) = Sps::parse(sets.sps()?)?;
+        let Sps { width, height, .. } = Sps::parse(sets.sps()?)?;
         Ok(Self { record: normal.into(), width, height, declared_rate: head.average_rate })
     }
 
@@ -252,7 +254,15 @@ impl<'a> ParameterSets<'a> {
 }
 
 /// What a sequence parameter set says (H.265 7.3.2.2.1), up to the size of its pictures.
-struct Sps;
+#[derive(Debug, PartialEq, Eq)]
+struct Sps {
+    /// `sps_max_sub_layers_minus1`
+    sub_layers: u8,
+    nested: bool,
+    chroma: u8,
+    width: u32,
+    height: u32,
+}
 
 impl Sps {
     const WHAT: &'static str = "HEVC sequence parameter set";
@@ -260,22 +270,26 @@ impl Sps {
     const MAX_SUB_LAYERS_MINUS_1: u32 = 6;
     const HEADER_LEN: NonZeroUsize = NonZeroUsize::new(2).expect("2 is not 0");
 
-    fn parse(nal: &[u8]) -> Result<(u32, u32), Error> {
+    fn parse(nal: &[u8]) -> Result<Self, Error> {
+        Self::read(&mut BitReader::new(Self::bytes(nal)?))
+    }
+
+    /// What stands behind the header, without emulation prevention.
+    fn bytes(nal: &[u8]) -> Result<ByteReader<&[u8]>, Error> {
         if unit_type(nal) != Some(SPS) {
             return Err(Self::error("it is another kind of NAL unit"));
         }
-        let bytes = ByteReader::skipping_bytes(nal::without_trailing_zeros(nal), Self::HEADER_LEN);
-        Self::size(&mut BitReader::new(bytes))
+        Ok(ByteReader::skipping_bytes(nal::without_trailing_zeros(nal), Self::HEADER_LEN))
     }
 
-    fn size(bits: &mut impl BitRead) -> Result<(u32, u32), Error> {
+    fn read(bits: &mut impl BitRead) -> Result<Self, Error> {
         let unreadable = |error: BitReaderError| Self::error(format!("{error:?}"));
         bits.skip(4, "sps_video_parameter_set_id").map_err(unreadable)?;
         let sub_layers: u32 = bits.read::<3, _>("sps_max_sub_layers_minus1").map_err(unreadable)?;
         if sub_layers > Self::MAX_SUB_LAYERS_MINUS_1 {
             return Err(Self::unsupported("sps_max_sub_layers_minus1", sub_layers));
         }
-        bits.skip(1, "sps_temporal_id_nesting_flag").map_err(unreadable)?;
+        let nested = bits.read_bit("sps_temporal_id_nesting_flag").map_err(unreadable)?;
         skip_profile_tier_level(bits, sub_layers).map_err(unreadable)?;
         bits.read_ue("sps_seq_parameter_set_id").map_err(unreadable)?;
         let chroma = bits.read_ue("chroma_format_idc").map_err(unreadable)?;
@@ -295,7 +309,10 @@ impl Sps {
             _ => (1, 1),
         };
         let crop = |side: u32, unit, a: u32, b: u32| side.saturating_sub(a.saturating_add(b).saturating_mul(unit));
-        picture::size(Self::WHAT, crop(width, horizontal, left, right), crop(height, vertical, top, bottom))
+        let (width, height) = (crop(width, horizontal, left, right), crop(height, vertical, top, bottom));
+        let (width, height) = picture::size(Self::WHAT, width, height)?;
+        let byte = |value| u8::try_from(value).unwrap_or(u8::MAX);
+        Ok(Self { sub_layers: byte(sub_layers), nested, chroma: byte(chroma), width, height })
     }
 
     fn error(reason: impl Into<String>) -> Error {

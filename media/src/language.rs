@@ -27,7 +27,7 @@ impl Language {
         self.listed().map_or(self.code(), |(_, _, name)| name)
     }
 
-    fn listed(&self) -> Option<(&'static [&'static str], &'static str, &'static str)> {
+    fn listed(self) -> Option<(&'static [&'static str], &'static str, &'static str)> {
         LISTED.iter().copied().find(|(codes, _, _)| codes.contains(&self.code()))
     }
 }

@@ -145,7 +145,8 @@ fn the_conformance_window_counts_in_chroma_samples() {
         (0, 4, [160, 90], [0, 0, 0, 0], Err(("chroma_format_idc", 4))),
     ] {
         let expected = expected.map_err(|(field, value)| Sps::unsupported(field, value));
-        assert_eq!(Sps::parse(&sps(sub_layers, chroma, size, window)), expected);
+        let read = Sps::parse(&sps(sub_layers, chroma, size, window));
+        assert_eq!(read.map(|sps| (sps.width, sps.height)), expected);
     }
 }
 
@@ -175,8 +176,36 @@ fn unit_types_tell_slices_and_where_a_decoder_can_start() {
     assert_eq!([7, 8, 9, 10].map(is_rasl), [false, true, true, false]);
 }
 
+#[test]
+fn parameter_sets_of_a_stream_make_the_record() {
+    let (vps, sps, pps) = (&RECORD[23 + 5..23 + 29], &RECORD[SPS_AT..SPS_AT + 42], &RECORD[RECORD.len() - 6..]);
+    let config = Config::from_parameter_sets(&[&[0x4e, 1, 5], pps, vps, &[sps, &[0]].concat()]).unwrap();
+    assert_eq!(config, with_head(&[]));
+    let message = |units: &[&[u8]]| Config::from_parameter_sets(units).unwrap_err().to_string();
+    assert_eq!(
+        message(&[vps, pps]),
+        "HEVCDecoderConfigurationRecord has unsupported number of sequence parameter sets 0"
+    );
+    assert_eq!(message(&[sps, pps]), "HEVCDecoderConfigurationRecord has unsupported number of video parameter sets 0");
+    assert_eq!(message(&[&sps[..12]]), "HEVC sequence parameter set is cut short: 12 bytes");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn mutated_parameter_sets_make_a_record_or_an_error(
+        edits in prop::collection::vec((2..42_usize, any::<u8>()), 1..6),
+    ) {
+        let mut sps = RECORD[SPS_AT..SPS_AT + 42].to_vec();
+        for (at, byte) in edits {
+            sps[at] = byte;
+        }
+        let (vps, pps) = (&RECORD[23 + 5..23 + 29], &RECORD[RECORD.len() - 6..]);
+        if let Ok(config) = Config::from_parameter_sets(&[vps, &sps, pps]) {
+            prop_assert!(config.holds(nal::without_trailing_zeros(&sps)) && config.holds(pps));
+        }
+    }
 
     #[test]
     fn mutated_records_never_panic(
