@@ -157,7 +157,7 @@ async fn keys_are_changed_in_mid_stream() {
     let secret = Passphrase::new("correct horse").unwrap();
     let mut listener = listen(move |_| Ok(Admission { passphrase: Some(secret.clone()), ..Admission::default() }));
     let url = format!(
-        "srt://{}?mode=caller&passphrase=correct horse&pbkeylen=32&kmrefreshrate=40&kmpreannounce=19",
+        "srt://{}?mode=caller&passphrase=correct horse&pbkeylen=32&kmrefreshrate=72&kmpreannounce=35",
         listener.local_addr()
     );
     let feeder = UdpSocket::bind("127.0.0.1:0").await.unwrap();
