@@ -58,6 +58,8 @@ pub struct Intake {
     phase: Phase,
     expected: Option<Expected>,
     listed: Option<BTreeSet<TrackId>>,
+    /// Tracks of Opus whose packets do not last alike.
+    uneven: BTreeSet<TrackId>,
     measure: Measure,
     notices: Vec<Notice>,
     dropped: u64,
@@ -106,6 +108,7 @@ impl Intake {
             phase: Phase::Probing(Probe::default()),
             expected: None,
             listed: None,
+            uneven: BTreeSet::new(),
             measure: Measure::default(),
             notices: Vec::new(),
             dropped: 0,
@@ -156,10 +159,16 @@ impl Intake {
             return self.drop_unit(unit.track, "the track has no decoder configuration");
         };
         self.measure.count(&unit, source);
-        if let Phase::Live(live) = &self.phase
-            && !live.trackers.contains_key(&unit.track)
-        {
-            self.probe_again(Notice::TracksChanged { track: unit.track, changed: false });
+        if let Phase::Live(live) = &self.phase {
+            let track = unit.track;
+            match live.trackers.get(&track) {
+                None => self.probe_again(Notice::TracksChanged { track, changed: false }),
+                Some(tracker) if !tracker.is_as_long(&unit, source) => {
+                    self.uneven.insert(track);
+                    self.probe_again(Notice::PacketsChanged { track });
+                }
+                Some(_) => {}
+            }
         }
         match &mut self.phase {
             Phase::Probing(probe) => {
@@ -199,7 +208,8 @@ impl Intake {
     fn go_live(&mut self) {
         let Phase::Probing(probe) = &mut self.phase else { return };
         let probe = std::mem::take(probe);
-        let rates = probe.rates(&self.sources);
+        let mut spacings = probe.spacings(&self.sources);
+        spacings.retain(|id, _| !self.uneven.contains(id));
         let units = probe.into_units(&self.sources);
         let Some(origin) = units.first().map(|unit| self.raw_time(unit)) else {
             return;
@@ -209,7 +219,7 @@ impl Intake {
             .sources
             .iter()
             .filter(|(id, _)| seen(id))
-            .map(|(id, source)| (*id, Tracker::new(source, rates.get(id).copied(), origin)))
+            .map(|(id, source)| (*id, Tracker::new(source, spacings.get(id).copied(), origin)))
             .collect();
         let tracks: Arc<[Track]> =
             trackers.iter().filter_map(|(id, tracker)| Some(tracker.track(*id, self.sources.get(id)?))).collect();

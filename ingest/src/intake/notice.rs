@@ -37,6 +37,11 @@ pub enum Notice {
         /// The track.
         track: TrackId,
     },
+    /// A packet of Opus lasts longer or shorter than those before; a new stretch begins.
+    PacketsChanged {
+        /// Its track.
+        track: TrackId,
+    },
     /// A unit could not be used.
     Dropped {
         /// Its track.
@@ -79,6 +84,9 @@ impl fmt::Display for Notice {
                 write!(f, "track {} was added: the timeline begins anew", track.0)
             }
             Self::TrackEnded { track } => write!(f, "track {} has ended: the timeline begins anew", track.0),
+            Self::PacketsChanged { track } => {
+                write!(f, "packets of track {} do not last alike any more: the timeline begins anew", track.0)
+            }
             Self::Dropped { track, why } => write!(f, "a unit of track {} was dropped because {why}", track.0),
         }
     }
@@ -93,6 +101,7 @@ fn describe(track: &Track, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Format::Aac(config) => {
             return write!(f, "AAC ({}) {} Hz {} channels", config.codec(), config.sample_rate, config.channels);
         }
+        Format::Opus(config) => return write!(f, "Opus {} channels", config.channels),
         other => return f.write_str(&other.codec()),
     };
     let (width, height) = track.format.picture_size().unwrap_or_default();

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use touchline_media::{FrameRate, Kind, MediaTime, Timescale, TrackId};
+use touchline_media::{Format, FrameRate, Kind, MediaTime, Timescale, TrackId, aac, opus};
 
+use super::tracker::Spacing;
 use super::{Expected, Source, Unit};
 
 /// A track that was announced, or may yet come, is waited for while the others fill this many milliseconds.
@@ -60,8 +61,26 @@ impl Probe {
         (complete || waited >= wait) && (self.rates_are_known(sources) || waited >= MAX_WAIT_ANNOUNCED)
     }
 
+    /// The spacing of each track that has one, as far as units of it are here.
+    pub(super) fn spacings(&self, sources: &BTreeMap<TrackId, Source>) -> BTreeMap<TrackId, Spacing> {
+        let spacing = |id: TrackId, source: &Source| match &source.format {
+            Format::Aac(config) => Some(Spacing { timescale: config.timescale(), ticks: aac::FRAME_LEN }),
+            Format::Opus(config) => Some(Spacing { timescale: config.timescale(), ticks: self.packet_duration(id)? }),
+            _ => self.intervals(id).rate(source).map(Spacing::from),
+        };
+        sources.iter().filter_map(|(id, source)| Some((*id, spacing(*id, source)?))).collect()
+    }
+
+    /// What all packets of an Opus track last, in its ticks.
+    fn packet_duration(&self, track: TrackId) -> Option<u32> {
+        let packets = self.units.iter().filter(|unit| unit.track == track);
+        let mut durations = packets.map(|unit| opus::packet_duration(&unit.data).ok());
+        let first = durations.next()??;
+        durations.all(|duration| duration == Some(first)).then_some(first)
+    }
+
     /// The frame rate of each video track that has one.
-    pub(super) fn rates(&self, sources: &BTreeMap<TrackId, Source>) -> BTreeMap<TrackId, FrameRate> {
+    fn rates(&self, sources: &BTreeMap<TrackId, Source>) -> BTreeMap<TrackId, FrameRate> {
         self.videos(sources).filter_map(|(id, source)| Some((id, self.intervals(id).rate(source)?))).collect()
     }
 

@@ -99,6 +99,29 @@ async fn a_stretch_starts_when_every_track_that_has_a_configuration_is_there() {
 }
 
 #[tokio::test]
+async fn packets_of_opus_are_spaced_as_they_last() {
+    let mut bench = Bench::new();
+    bench.intake.expect(false, true);
+    let opus = Format::Opus(touchline_media::opus::Config::new(2).unwrap());
+    bench.intake.configure(AUDIO, Clock::RTMP, opus, None);
+    // 20 ms each, by their first byte, and sent a millisecond late or early; then one of 10 ms.
+    for (dts, toc) in [(7, 0xfc), (26, 0xfc), (47, 0xfc), (67, 0xf4), (77, 0xfc), (97, 0xf4)] {
+        let data = Bytes::from(vec![toc]);
+        bench.intake.push(Unit { track: AUDIO, dts, offset: 0, sync: true, data, received: bench.epoch });
+    }
+    let said: Vec<String> = bench.intake.notices().map(|notice| notice.to_string()).collect();
+    assert_eq!(
+        said,
+        [
+            "receives Opus 2 channels",
+            "packets of track 2 do not last alike any more: the timeline begins anew",
+            "receives Opus 2 channels",
+        ]
+    );
+    assert_eq!(bench.end().await, "A48000/960 a0 a20 a40 A48000/0 a0 a10 a30");
+}
+
+#[tokio::test]
 async fn the_declared_rate_is_believed_only_if_the_timestamps_bear_it_out() {
     for (declared, real, expected) in [
         (Some(29.97), 29.97, "V30000/1001"),

@@ -1,9 +1,22 @@
 use std::time::Instant;
 
 use touchline_media::timeline::{Grid, Monotone, Unwrap};
-use touchline_media::{Format, FrameRate, MediaTime, Sample, Timescale, Track, TrackId};
+use touchline_media::{Format, FrameRate, MediaTime, Sample, Timescale, Track, TrackId, opus};
 
 use super::{MAX_BACKWARD, MAX_FORWARD, MAX_GAP, MAX_SKEW, MAX_STRAYS, Source, Unit};
+
+/// How far the samples of a track are apart, where that is constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spacing {
+    pub(super) timescale: Timescale,
+    pub(super) ticks: u32,
+}
+
+impl From<FrameRate> for Spacing {
+    fn from(rate: FrameRate) -> Self {
+        Self { timescale: rate.timescale(), ticks: rate.frame_ticks() }
+    }
+}
 
 /// The timeline of one track within a stretch.
 #[derive(Debug)]
@@ -41,8 +54,8 @@ pub(super) enum Verdict {
 }
 
 impl Tracker {
-    pub(super) fn new(source: &Source, rate: Option<FrameRate>, origin: MediaTime) -> Self {
-        let placement = Placement::new(source, rate);
+    pub(super) fn new(source: &Source, spacing: Option<Spacing>, origin: MediaTime) -> Self {
+        let placement = Placement::new(source, spacing);
         Self {
             unwrap: Unwrap::new(source.clock, origin),
             timescale: placement.timescale(),
@@ -66,6 +79,16 @@ impl Tracker {
             frame_ticks,
             bitrate: None,
             language: source.language,
+        }
+    }
+
+    /// Whether a unit lasts as long as its track says that all do. Only packets of Opus may differ.
+    pub(super) fn is_as_long(&self, unit: &Unit, source: &Source) -> bool {
+        match (&source.format, &self.placement) {
+            (Format::Opus(_), Placement::Grid(_, ticks)) => {
+                opus::packet_duration(&unit.data).is_ok_and(|duration| duration == *ticks)
+            }
+            _ => true,
         }
     }
 
@@ -136,15 +159,13 @@ fn millis(time: MediaTime) -> i64 {
 }
 
 impl Placement {
-    fn new(source: &Source, rate: Option<FrameRate>) -> Self {
-        let clock = source.clock.timescale;
-        match (&source.format, rate) {
-            (Format::Aac(config), _) => {
-                let frame_ticks = touchline_media::aac::FRAME_LEN;
-                Self::Grid(Grid::new(config.timescale(), frame_ticks, clock), frame_ticks)
+    fn new(source: &Source, spacing: Option<Spacing>) -> Self {
+        match (spacing, &source.format) {
+            (Some(Spacing { timescale, ticks }), _) => {
+                Self::Grid(Grid::new(timescale, ticks, source.clock.timescale), ticks)
             }
-            (_, Some(rate)) => Self::Grid(Grid::at_rate(rate, clock), rate.frame_ticks()),
-            (_, None) => Self::Monotone(Monotone::new(Timescale::NINETY_KHZ)),
+            (None, Format::Opus(config)) => Self::Monotone(Monotone::new(config.timescale())),
+            (None, _) => Self::Monotone(Monotone::new(Timescale::NINETY_KHZ)),
         }
     }
 

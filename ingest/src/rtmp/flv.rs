@@ -65,7 +65,7 @@ pub enum Damage {
     #[error("{0} video is not taken, and the channel goes on without this track: set it to H.264, HEVC or AV1")]
     VideoCodec(&'static str),
     /// Enhanced RTMP v2: sound in a codec that is not taken, while pictures may be.
-    #[error("{0} audio is not taken, and the channel goes on without it: set the encoder to AAC")]
+    #[error("{0} audio is not taken, and the channel goes on without it: set the encoder to AAC or Opus")]
     AudioCodec(&'static str),
 }
 
@@ -94,7 +94,7 @@ pub enum Unsupported {
     #[error("{0} video is not supported: set the encoder to H.264, HEVC or AV1")]
     Video(&'static str),
     /// An audio codec.
-    #[error("{0} audio is not supported: set the encoder to AAC")]
+    #[error("{0} audio is not supported: set the encoder to AAC or Opus")]
     Audio(&'static str),
 }
 

@@ -8,7 +8,7 @@ pub(super) const WINDOW: u32 = 2_500_000;
 
 /// What enhanced tags may carry (Enhanced RTMP v2, "Enhancing `NetConnection` connect Command").
 const VIDEO_FOUR_CCS: [&str; 3] = ["avc1", "hvc1", "av01"];
-const AUDIO_FOUR_CCS: [&str; 1] = ["mp4a"];
+const AUDIO_FOUR_CCS: [&str; 2] = ["mp4a", "Opus"];
 /// `FourCcInfoMask.CanForward`
 const CAN_FORWARD: f64 = 4.0;
 /// `CapsExMask.Multitrack` and `CapsExMask.ModEx`: several tracks are taken, and modifiers parsed, if only to be skipped.

@@ -46,6 +46,7 @@ pub(super) enum Video {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audio {
     Aac,
+    Opus,
 }
 
 /// Reads a video tag.
@@ -150,9 +151,9 @@ fn coded_video(packet_type: u8, key: bool, track: &Track) -> Packet<Video> {
         (CODED_FRAMES_X, ..) | (CODED_FRAMES, Video::Av1, _) => {
             Packet::Frame(codec, Frame { key, offset: 0, body: body.clone() })
         }
-        (CODED_FRAMES, _, [a, b, c, coded @ ..]) => {
+        (CODED_FRAMES, _, [a, b, c, picture @ ..]) => {
             let offset = composition_time([*a, *b, *c]);
-            Packet::Frame(codec, Frame { key, offset, body: tail(body, coded) })
+            Packet::Frame(codec, Frame { key, offset, body: tail(body, picture) })
         }
         (CODED_FRAMES, ..) => Packet::Dropped(Damage::CutShort),
         (SEQUENCE_END, ..) => Packet::Nothing,
@@ -167,6 +168,7 @@ fn enhanced_audio(payload: &Bytes, first: u8, rest: &[u8]) -> Packets<Audio> {
     };
     packets(payload, rest, packet_type, AUDIO_MULTITRACK, |packet_type, track| match &track.four_cc {
         b"mp4a" => sound(Audio::Aac, packet_type, track.body.clone()),
+        b"Opus" => sound(Audio::Opus, packet_type, track.body.clone()),
         other => Packet::Dropped(Damage::AudioCodec(enhanced_audio_codec(*other))),
     })
 }
@@ -228,7 +230,6 @@ fn enhanced_video_codec(four_cc: FourCc) -> &'static str {
 
 fn enhanced_audio_codec(four_cc: FourCc) -> &'static str {
     match &four_cc {
-        b"Opus" => "Opus",
         b"fLaC" => "FLAC",
         b"ac-3" => "AC-3",
         b"ec-3" => "E-AC-3",

@@ -1,7 +1,7 @@
 //! Access units of audio.
 
 use bytes::Bytes;
-use touchline_media::{Error, Format, aac};
+use touchline_media::{Error, Format, aac, opus};
 
 use super::Damage;
 use super::header::{Audio, Frame};
@@ -20,16 +20,21 @@ impl Sound {
         let format = match codec {
             // A copy, so that the configuration does not keep the message alive.
             Audio::Aac => Format::Aac(aac::Config::parse(Bytes::copy_from_slice(record))?),
+            Audio::Opus => Format::Opus(opus::Config::parse_head(record)?),
         };
         Ok(Self { codec, format })
     }
 
     /// The data of a sample.
     pub(super) fn read(&self, codec: Audio, frame: Frame) -> Result<Bytes, Damage> {
-        match frame.body {
-            _ if codec != self.codec => Err(Damage::Unconfigured),
-            body if body.is_empty() => Err(Damage::Empty),
-            body => Ok(body),
+        let body = frame.body;
+        if codec != self.codec {
+            return Err(Damage::Unconfigured);
+        }
+        match codec {
+            _ if body.is_empty() => Err(Damage::Empty),
+            Audio::Opus if opus::packet_duration(&body).is_err() => Err(Damage::Damaged),
+            _ => Ok(body),
         }
     }
 }

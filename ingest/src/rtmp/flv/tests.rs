@@ -108,6 +108,25 @@ fn aac_frames_are_units() {
     assert_eq!(&frame.data[..], [0x21, 0x10]);
 }
 
+/// Stereo, 312 ticks of pre-skip, 48 kHz, as libopus has it.
+const OPUS_HEAD: &[u8] = b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0";
+
+#[test]
+fn opus_packets_are_units() {
+    let mut demuxer = Demuxer::default();
+    match audio(&mut demuxer, &[&b"\x90Opus"[..], OPUS_HEAD].concat()) {
+        Tag::Configuration(AUDIO, Format::Opus(config)) => assert_eq!((config.channels, config.pre_skip), (2, 312)),
+        other => panic!("{other:?}"),
+    }
+    let packet = unit(audio(&mut demuxer, b"\x91Opus\xfc\x01\x02"));
+    assert_eq!((packet.track, packet.dts, packet.sync, &packet.data[..]), (AUDIO, 40, true, &b"\xfc\x01\x02"[..]));
+    assert_eq!(damage(audio(&mut demuxer, b"\x91Opus")), Damage::Empty);
+    assert_eq!(damage(audio(&mut demuxer, b"\x91Opus\xff\x3f")), Damage::Damaged, "longer than 120 ms");
+    assert_eq!(damage(audio(&mut demuxer, b"\x91mp4a\x21\x10")), Damage::Unconfigured);
+    assert!(matches!(damage(audio(&mut demuxer, b"\x90OpusOpus")), Damage::Configuration(_)));
+    assert!(is_nothing(&mut demuxer, Kind::Audio, b"\x94Opus\x01\x02"), "a layout of channels");
+}
+
 #[test]
 fn what_is_damaged_is_dropped_and_named() {
     let mut demuxer = configured(4);
@@ -327,14 +346,11 @@ fn damaged_enhanced_tags_are_dropped_and_named() {
 #[test]
 fn sound_that_is_not_taken_is_left_out_in_words() {
     let words = |tag: &[u8]| damage(audio(&mut Demuxer::default(), tag)).to_string();
-    assert_eq!(
-        words(b"\x90Opus"),
-        "Opus audio is not taken, and the channel goes on without it: set the encoder to AAC"
-    );
-    assert_eq!(
-        words(b"\x91ac-3"),
-        "AC-3 audio is not taken, and the channel goes on without it: set the encoder to AAC"
-    );
+    for (four_cc, codec) in [("fLaC", "FLAC"), ("ac-3", "AC-3"), ("ec-3", "E-AC-3"), (".mp3", "MP3")] {
+        let tag = [b"\x91", four_cc.as_bytes()].concat();
+        let rest = "audio is not taken, and the channel goes on without it: set the encoder to AAC or Opus";
+        assert_eq!(words(&tag), format!("{codec} {rest}"));
+    }
     assert_eq!(words(b"\x90Opu"), "a tag is cut short");
     assert_eq!(words(b"\x97"), "a tag is cut short");
     assert_eq!(words(b"\x93mp4a"), "packet type 3 is unknown");
@@ -387,9 +403,9 @@ fn other_codecs_are_refused_in_words_that_help() {
             "this kind of video is not supported: set the encoder to H.264, HEVC or AV1",
             "VP6 video is not supported: set the encoder to H.264, HEVC or AV1",
             "the older form of AV1 video is not supported: set the encoder to H.264, HEVC or AV1",
-            "MP3 audio is not supported: set the encoder to AAC",
-            "Speex audio is not supported: set the encoder to AAC",
-            "this kind of audio is not supported: set the encoder to AAC",
+            "MP3 audio is not supported: set the encoder to AAC or Opus",
+            "Speex audio is not supported: set the encoder to AAC or Opus",
+            "this kind of audio is not supported: set the encoder to AAC or Opus",
         ]
     );
 }

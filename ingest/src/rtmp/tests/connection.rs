@@ -262,7 +262,7 @@ fn connect_is_answered_with_what_enhanced_tags_may_carry() {
         std::iter::from_fn(|| reader.read(&mut replies).unwrap()).find(|reply| reply.kind == kind::COMMAND_AMF0);
     let values = amf0::decode(&result.unwrap().payload).unwrap();
     let properties = &values[2];
-    let (video, audio) = (["avc1", "hvc1", "av01"], ["mp4a"]);
+    let (video, audio) = (["avc1", "hvc1", "av01"], ["mp4a", "Opus"]);
     let list = Value::Array(video.iter().chain(&audio).map(|four_cc| Value::from(*four_cc)).collect());
     assert_eq!(properties.property("fourCcList"), Some(&list));
     let forwarded = |four_ccs: &[&str]| {
