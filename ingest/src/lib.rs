@@ -4,6 +4,7 @@
 //! writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which nobody can
 //! tell which protocol it came by.
 
+mod gate;
 pub mod intake;
 mod metrics;
 mod publish;

@@ -12,7 +12,6 @@ pub mod amf0;
 pub mod chunk;
 mod connection;
 pub mod flv;
-mod gate;
 pub mod handshake;
 pub mod message;
 mod publication;

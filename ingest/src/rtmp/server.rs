@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, field, info_span, warn};
 
 use super::connection::{self, Context};
-use super::gate::{Full, Gate};
+use crate::gate::{Full, Gate};
 use crate::{Metrics, Publish};
 
 /// Limits on who may connect and how long a peer may take.
@@ -70,7 +70,7 @@ pub async fn serve(
         let pass = match gate.enter(peer.ip()) {
             Ok(pass) => pass,
             Err(why) => {
-                context.metrics.refused(label(why));
+                context.metrics.refused(why.label());
                 if !std::mem::replace(&mut full, true) {
                     warn!(%peer, "{}", words(why, &context.settings));
                 }
@@ -97,13 +97,6 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 fn set_no_delay(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!("cannot set TCP_NODELAY: {error}");
-    }
-}
-
-fn label(full: Full) -> &'static str {
-    match full {
-        Full::Total => "connections",
-        Full::Address => "connections_per_address",
     }
 }
 

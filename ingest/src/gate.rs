@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Lets in as many connections as there is room for, in total and from each address.
 #[derive(Debug, Clone)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     max_total: usize,
     max_per_address: usize,
     inside: Arc<Mutex<HashMap<IpAddr, usize>>>,
@@ -12,29 +12,48 @@ pub(super) struct Gate {
 
 /// What there is no more room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Full {
+pub(crate) enum Full {
     Total,
     Address,
 }
 
+impl Full {
+    /// The value of the `reason` label.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Total => "connections",
+            Self::Address => "connections_per_address",
+        }
+    }
+}
+
 impl Gate {
-    pub(super) fn new(max_total: usize, max_per_address: usize) -> Self {
+    pub(crate) fn new(max_total: usize, max_per_address: usize) -> Self {
         Self { max_total, max_per_address, inside: Arc::default() }
     }
 
     /// A place for as long as the pass is kept.
-    pub(super) fn enter(&self, address: IpAddr) -> Result<Pass, Full> {
+    pub(crate) fn enter(&self, address: IpAddr) -> Result<Pass, Full> {
         let address = network(address);
         let mut inside = self.lock();
+        self.check(&inside, address)?;
+        *inside.entry(address).or_default() += 1;
+        Ok(Pass { gate: self.clone(), address })
+    }
+
+    /// Whether there is a place, which others may take before it is entered.
+    pub(crate) fn has_room(&self, address: IpAddr) -> Result<(), Full> {
+        self.check(&self.lock(), network(address))
+    }
+
+    fn check(&self, inside: &HashMap<IpAddr, usize>, network: IpAddr) -> Result<(), Full> {
         if inside.values().sum::<usize>() >= self.max_total {
             return Err(Full::Total);
         }
-        let count = inside.entry(address).or_default();
-        if *count >= self.max_per_address {
+        if inside.get(&network).is_some_and(|count| *count >= self.max_per_address) {
             return Err(Full::Address);
         }
-        *count += 1;
-        Ok(Pass { gate: self.clone(), address })
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -45,7 +64,7 @@ impl Gate {
 
 /// A place inside the [`Gate`].
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(crate) struct Pass {
     gate: Gate,
     address: IpAddr,
 }
@@ -88,7 +107,9 @@ mod tests {
         assert_eq!(enter(&gate, "::ffff:10.0.0.1").unwrap_err(), Full::Address);
         let _third = enter(&gate, "10.0.0.2").unwrap();
         assert_eq!(enter(&gate, "10.0.0.3").unwrap_err(), Full::Total);
+        assert_eq!(gate.has_room([10, 0, 0, 3].into()), Err(Full::Total));
         drop(first);
+        assert_eq!(gate.has_room([10, 0, 0, 1].into()), Ok(()));
         assert!(enter(&gate, "10.0.0.1").is_ok());
     }
 
