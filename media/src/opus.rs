@@ -12,6 +12,9 @@ pub const USUAL_DURATION: u32 = 960;
 /// The longest that a packet lasts, 120 ms, in ticks of [`TIMESCALE`] (RFC 6716 3.2.5).
 pub const MAX_DURATION: u32 = 5_760;
 
+/// The RFC 6381 string (encapsulation in ISO BMFF 4.3.3).
+pub const CODEC: &str = "opus";
+
 /// What encoders of the reference implementation are late by as a rule, in ticks of [`TIMESCALE`]: 6.5 ms.
 const USUAL_PRE_SKIP: u16 = 312;
 
@@ -129,9 +132,9 @@ impl Config {
         TIMESCALE
     }
 
-    /// The RFC 6381 string (encapsulation in ISO BMFF 4.3.3).
+    /// [`CODEC`].
     pub fn codec(&self) -> &'static str {
-        "opus"
+        CODEC
     }
 }
 

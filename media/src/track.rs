@@ -84,6 +84,14 @@ impl Format {
         }
     }
 
+    /// How long an access unit lasts, where it says so itself: Opus alone does.
+    pub fn duration_of(&self, data: &[u8]) -> Option<MediaTime> {
+        match self {
+            Self::Opus(_) => Some(MediaTime::new(opus::packet_duration(data).ok()?.into(), opus::TIMESCALE)),
+            Self::Avc(_) | Self::Hevc(_) | Self::Av1(_) | Self::Aac(_) => None,
+        }
+    }
+
     /// Width and height of the pictures in pixels; `None` for sound.
     pub fn picture_size(&self) -> Option<(u32, u32)> {
         match self {

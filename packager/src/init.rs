@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
 use mp4_atom::{
-    Atom, Audio, Av01, Av1c, Avc1, Avcc, Codec, Dinf, Dref, Encode, Esds, FourCC, Ftyp, Hdlr, Hvc1, Hvcc, Mdhd, Mdia,
-    Minf, Moov, Mp4a, Mvex, Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd,
+    Atom, Audio, Av01, Av1c, Avc1, Avcc, Codec, Dinf, Dops, Dref, Encode, Esds, FourCC, Ftyp, Hdlr, Hvc1, Hvcc, Mdhd,
+    Mdia, Minf, Moov, Mp4a, Mvex, Mvhd, Opus, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd,
 };
-use touchline_media::{Format, Kind, Track, aac, av1, avc, hevc};
+use touchline_media::{Format, Kind, Track, aac, av1, avc, hevc, opus};
 
 use crate::fragment::{TRACK_ID, default_flags};
 use crate::{Coding, Error, Media};
@@ -25,6 +25,7 @@ pub(crate) fn coding(track: &Track) -> Result<Coding, Error> {
     let codec = track.format.codec().into_owned();
     let media = match (&track.format, track.format.picture_size()) {
         (Format::Aac(config), _) => Media::Audio { sample_rate: config.sample_rate, channels: config.channels },
+        (Format::Opus(config), _) => Media::Audio { sample_rate: config.timescale().get(), channels: config.channels },
         (_, Some((width, height))) => Media::Video { width, height, frame_rate: track.frame_rate() },
         _ => return Err(Error::Configuration { codec, reason: UNKNOWN.into() }),
     };
@@ -111,6 +112,7 @@ fn sample_entry(track: &Track) -> Result<Codec, String> {
         Format::Hevc(config) => hvc1(config).map(Codec::Hvc1),
         Format::Av1(config) => av01(config).map(Codec::Av01),
         Format::Aac(config) => Ok(Codec::Mp4a(mp4a(config))),
+        Format::Opus(config) => opus(config).map(Codec::Opus),
         _ => Err(UNKNOWN.into()),
     }
 }
@@ -153,18 +155,21 @@ fn mp4a(config: &aac::Config) -> Mp4a {
         sl_config: SLConfig {},
         ..EsDescriptor::default()
     };
-    Mp4a {
-        audio: Audio {
-            data_reference_index: 1,
-            channel_count: config.channels.into(),
-            sample_size: 16,
-            // 16 bits: rates beyond them are told by the AudioSpecificConfig alone.
-            sample_rate: u16::try_from(config.sample_rate).unwrap_or(0).into(),
-        },
-        esds: Esds { es_desc: descriptor },
-        btrt: None,
-        taic: None,
-    }
+    // Rates beyond 16 bits are told by the AudioSpecificConfig alone.
+    let audio = audio(config.channels, u16::try_from(config.sample_rate).unwrap_or(0));
+    Mp4a { audio, esds: Esds { es_desc: descriptor }, btrt: None, taic: None }
+}
+
+/// Encapsulation of Opus in ISO BMFF 4.3.1. The first samples that a player decodes are none of the encoder's delay, as it
+/// joins in the middle, so no edit list leaves them out; and each access unit has the time of what it decodes to.
+fn opus(config: &opus::Config) -> Result<Opus, String> {
+    let dops = Dops::decode_body(&mut &*config.dops()).map_err(|error| format!("dOps: {error}"))?;
+    Ok(Opus { audio: audio(config.channels, 48_000), dops, btrt: None })
+}
+
+/// ISO/IEC 14496-12 12.2.3.
+fn audio(channels: u8, sample_rate: u16) -> Audio {
+    Audio { data_reference_index: 1, channel_count: channels.into(), sample_size: 16, sample_rate: sample_rate.into() }
 }
 
 fn side(pixels: u32) -> Result<u16, String> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use touchline_media::{Kind, Track};
+use touchline_media::{Kind, Track, opus};
 
 use crate::{Coding, Error, Media, Rendition, init};
 
@@ -52,7 +52,8 @@ pub(crate) fn renditions(inputs: &[Input]) -> Vec<Rendition> {
 /// Names renditions, in their order.
 ///
 /// Pictures of one size are `video`, those of several are named by their height: `720p`, and `720p-2` for a second of the
-/// same. The first sound is `audio`, others are named by their bitrate: `audio-64k`; or by their number: `audio-2`.
+/// same. The first sound is `audio`, others are named by their bitrate: `audio-64k`; Opus beside others by its codec:
+/// `audio-opus`; or by their number: `audio-2`.
 #[derive(Debug)]
 struct Names {
     ladder: bool,
@@ -68,7 +69,7 @@ impl Names {
 
     fn next(&mut self, coding: &Coding) -> String {
         match coding.media {
-            Media::Audio { .. } => self.sound(coding.bitrate),
+            Media::Audio { .. } => self.sound(coding),
             Media::Video { height, .. } if self.ladder => self.height(height),
             Media::Video { .. } => "video".to_owned(),
         }
@@ -79,10 +80,11 @@ impl Names {
         if *count == 1 { format!("{height}p") } else { format!("{height}p-{count}") }
     }
 
-    fn sound(&mut self, bitrate: Option<u32>) -> String {
+    fn sound(&mut self, coding: &Coding) -> String {
         let number = self.sounds.len() + 1;
-        let by_bitrate = bitrate.map(|bitrate| format!("audio-{}k", bitrate.saturating_add(500) / 1_000));
-        let name = match by_bitrate.filter(|name| !self.sounds.contains(name)) {
+        let by_codec = (coding.codec == opus::CODEC).then(|| format!("audio-{}", coding.codec));
+        let by_bitrate = coding.bitrate.map(|bitrate| format!("audio-{}k", bitrate.saturating_add(500) / 1_000));
+        let name = match by_bitrate.or(by_codec).filter(|name| !self.sounds.contains(name)) {
             _ if number == 1 => "audio".to_owned(),
             Some(name) => name,
             None => format!("audio-{number}"),

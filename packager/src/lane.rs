@@ -3,7 +3,7 @@ mod gap;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use touchline_media::{Kind, MediaTime, Sample, Timescale};
+use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
 
 use crate::cut::{Boundary, Rule, Span};
 use crate::input::Input;
@@ -92,7 +92,7 @@ struct Run {
     segmenter: Option<Segmenter>,
     /// While media is missing.
     gap: Option<Gap>,
-    /// Without a frame grid: the newest sample, whose duration the next one tells.
+    /// The newest sample, where the next one has to tell its duration.
     held: Option<Timed>,
     /// The duration of the sample before that.
     last_duration: i64,
@@ -176,9 +176,8 @@ impl Lane {
 
     /// The next sample. Returns where segments begin with it.
     pub(crate) fn push(&mut self, sample: Sample, out: &mut Vec<Event>) -> Vec<Boundary> {
-        let Some(next) = self.run.as_ref().and_then(|run| run.timed(sample, self.role.kind())) else {
-            return Vec::new();
-        };
+        let (Some(run), Some((input, _))) = (&self.run, &self.init) else { return Vec::new() };
+        let Some(next) = run.timed(sample, &input.track) else { return Vec::new() };
         let Some(mut begun) = self.resume(&next, out) else { return Vec::new() };
         let Some(run) = self.run.as_mut() else { return begun };
         begun.extend(run.place(next, self.counters, out));
@@ -270,7 +269,7 @@ impl Lane {
     }
 
     fn tell_filling(&self, filling: Filling, timescale: Timescale, out: &mut Vec<Event>) {
-        if !filling.on_grid {
+        if !filling.on_grid && self.kind() == Kind::Video {
             out.push(Event::Notice(Notice::VariableFrameRate));
         }
         if !filling.suffices(self.part_target, timescale) {
@@ -284,13 +283,17 @@ impl Lane {
 impl Run {
     /// Puts a sample on the timeline of the presentation; `None` for one that is left out: sound that is mostly over by
     /// the first picture, and pictures before a sync sample.
-    fn timed(&self, sample: Sample, kind: Kind) -> Option<Timed> {
+    fn timed(&self, sample: Sample, track: &Track) -> Option<Timed> {
         let ticks = |time: MediaTime| time.rescale(self.stretch.timescale).ticks() + self.shift;
+        let frame = self.stretch.filling.on_grid.then_some(self.stretch.filling.frame);
+        let lasts = track.format.duration_of(&sample.data).map(|time| time.rescale(self.stretch.timescale).ticks());
+        let dts = ticks(sample.dts);
         let timed = Timed {
-            dts: ticks(sample.dts),
+            dts,
             pts: ticks(sample.pts),
-            // Every access unit of AAC decodes alone.
-            sync: sample.sync || kind == Kind::Audio,
+            end: lasts.or(frame).map(|duration| dts + duration),
+            // Every access unit of sound decodes alone.
+            sync: sample.sync || track.format.kind() == Kind::Audio,
             data: sample.data,
             received: sample.received,
         };
@@ -312,11 +315,10 @@ impl Run {
         }
         let boundary = Boundary { msn: segmenter.msn(), pts: segmenter.boundary(&next), sync: next.sync };
         let begins = segmenter.elapsed() == 0;
-        self.newest = next.dts + stretch.filling.frame;
-        if stretch.filling.on_grid {
-            segmenter.place(next, self.newest, out);
-        } else {
-            self.held = Some(next);
+        self.newest = next.end.unwrap_or(next.dts + stretch.filling.frame);
+        match next.end {
+            Some(end) => segmenter.place(next, end, out),
+            None => self.held = Some(next),
         }
         self.segmenter = Some(segmenter);
         begins.then_some(boundary)

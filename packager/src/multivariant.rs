@@ -41,15 +41,25 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
     // Whatever plays with pictures is the first sound, or one that a transcoder has made.
     let leads = audio.iter().enumerate().filter(|(nth, shown)| *nth == 0 || shown.coding().bitrate.is_some());
     let groups: Vec<Group<'_>> = leads.map(|(_, shown)| Group::around(shown, &audio)).collect();
+    // Sound of another codec than that plays in no variant with it, as not every player knows both: it comes last, with the
+    // top pictures alone. hls.js keeps to the codecs that it begins with, and so to those that have all rungs.
+    let first = audio.first().map(|shown| &shown.coding().codec);
+    let foreign = |shown: &&Shown<'_>| shown.coding().bitrate.is_none() && Some(&shown.coding().codec) != first;
+    let foreign = audio.iter().copied().find(foreign).map(|shown| Group::around(shown, &audio));
+    let last = video.first().zip(foreign.as_ref()).map(|(top, group)| top.variant(Some(group)));
     let playlist = MasterPlaylist {
         // Section 8: nothing here needs more than 1; clients that know audio groups know 4.
         version: Some(4),
         independent_segments: shown.iter().all(|shown| shown.window.independent_segments()),
-        alternatives: groups.iter().filter(|_| !video.is_empty()).flat_map(Group::alternatives).collect(),
+        alternatives: if video.is_empty() {
+            Vec::new()
+        } else {
+            groups.iter().chain(&foreign).flat_map(Group::alternatives).collect()
+        },
         variants: if video.is_empty() {
             audio.iter().map(|shown| shown.variant(None)).collect()
         } else {
-            video.iter().map(|shown| shown.variant(shown.sound(&groups))).collect()
+            video.iter().map(|shown| shown.variant(shown.sound(&groups))).chain(last).collect()
         },
         ..MasterPlaylist::default()
     };
@@ -172,10 +182,13 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     /// A sound and, of the others that the publisher sends, those that are another sound: another language, a commentary.
+    /// All of one codec: a player that does not know one could play nothing.
     fn around(lead: &'a Shown<'a>, audio: &[&'a Shown<'a>]) -> Self {
         // What a transcoder makes has a bitrate, and is made of the first that the publisher sends.
         let sent = audio.iter().copied().filter(|shown| shown.coding().bitrate.is_none());
-        Self { lead, others: sent.skip(1).collect() }
+        let alike = |shown: &&Shown<'_>| shown.coding().codec == lead.coding().codec;
+        let others = sent.skip(1).filter(alike).filter(|shown| shown.window.rendition() != lead.window.rendition());
+        Self { lead, others: others.collect() }
     }
 
     fn members(&self) -> impl Iterator<Item = &'a Shown<'a>> {

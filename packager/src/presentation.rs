@@ -58,7 +58,7 @@ pub struct RenditionId(pub u8);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendition {
     /// Its name in URIs: `video` and `audio`; several of video are named by their heights: `720p`, `360p`; further ones of
-    /// audio by their bitrates: `audio-64k`, or where these are unknown `audio-2`.
+    /// audio by their bitrates: `audio-64k`, or where these are unknown `audio-opus` or `audio-2`.
     pub name: String,
     /// What it carried when the presentation opened; [`crate::Init`] tells what it carries now.
     pub coding: Coding,

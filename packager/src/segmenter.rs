@@ -13,6 +13,8 @@ use crate::{Event, Part, RenditionId, SegmentEnd, SegmentStart};
 pub(crate) struct Timed {
     pub(crate) dts: i64,
     pub(crate) pts: i64,
+    /// Where it ends, as a decode time; `None`: where the next one begins.
+    pub(crate) end: Option<i64>,
     pub(crate) sync: bool,
     pub(crate) data: Bytes,
     pub(crate) received: Instant,

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use touchline_media::{Kind, MediaTime, Timescale, Track};
 
-/// The frame that a source without a constant grid is taken to have.
+/// The frame that a source of pictures without a constant grid is taken to have.
 const NOMINAL_FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
+
+/// The same of sound: Opus may change the duration of its packets at any time, and 20 ms is the usual one.
+const NOMINAL_PACKET: Duration = Duration::from_millis(20);
 
 /// How much of PART-TARGET such a source's parts are meant to fill: the middle between 85 % and 100 %.
 const NOMINAL_FILL_PERMILLE: u128 = 925;
@@ -20,7 +23,7 @@ const LEAST_FILL_PERCENT: i64 = 85;
 pub(crate) fn part_target(lead: &Track, nominal: Duration) -> Duration {
     let (frame, permille) = match lead.frame_duration() {
         Some(frame) => (frame, 1_000),
-        None => (MediaTime::from_duration(NOMINAL_FRAME, Timescale::NINETY_KHZ), NOMINAL_FILL_PERMILLE),
+        None => (nominal_frame(lead, Timescale::NINETY_KHZ), NOMINAL_FILL_PERMILLE),
     };
     let ticks = u128::from(frame.ticks().unsigned_abs()).max(1);
     let timescale = u128::from(frame.timescale().get());
@@ -52,7 +55,7 @@ impl Filling {
         let target = ticks_within(part_target, track.timescale);
         let enough = (target * LEAST_FILL_PERCENT + 99) / 100;
         let Some(frame) = track.frame_ticks.map(i64::from).filter(|&frame| frame > 0) else {
-            let frame = MediaTime::from_duration(NOMINAL_FRAME, track.timescale).ticks().max(1);
+            let frame = nominal_frame(track, track.timescale).ticks().max(1);
             // Frames may come as fast as the clock of the source ticks, which is a millisecond in RTMP.
             let least = i64::from(track.timescale.get() / 1_000).max(1);
             return Self { frame, on_grid: false, target, len: target, full: enough, least };
@@ -69,6 +72,15 @@ impl Filling {
     pub(crate) fn suffices(&self, part_target: Duration, timescale: Timescale) -> bool {
         self.full * 100 >= ticks_within(part_target, timescale) * LEAST_FILL_PERCENT
     }
+}
+
+/// What a sample of a track without a constant grid is taken to last.
+fn nominal_frame(track: &Track, timescale: Timescale) -> MediaTime {
+    let frame = match track.format.kind() {
+        Kind::Video => NOMINAL_FRAME,
+        Kind::Audio => NOMINAL_PACKET,
+    };
+    MediaTime::from_duration(frame, timescale)
 }
 
 /// The whole ticks in a span.

@@ -6,7 +6,7 @@ use touchline_media::{Format, Kind, Track, av1, hevc};
 use touchline_packager::Event;
 
 use crate::check;
-use crate::source::{Frames, live, packager, rate, stretch};
+use crate::source::{Frames, live, opus, packager, rate, stretch};
 use crate::viewer::parts;
 
 #[test]
@@ -25,6 +25,12 @@ fn init_section_of_hevc() {
 fn init_section_of_av1() {
     let config = av1::Config::parse(AV1).unwrap();
     insta::assert_debug_snapshot!(init_section_of(Format::Av1(config)));
+}
+
+#[test]
+fn init_section_of_opus() {
+    let events = live(&mut packager(), &[Frames::of(opus(960))], 0.1);
+    insta::assert_debug_snapshot!(dump(init_sections(&events)[0]));
 }
 
 #[test]

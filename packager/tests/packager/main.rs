@@ -16,6 +16,7 @@ mod check;
 mod deltas;
 mod gaps;
 mod leaving;
+mod opus;
 mod part_target;
 mod playlists;
 mod properties;

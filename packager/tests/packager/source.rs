@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use touchline_media::{Format, FrameRate, MediaTime, Sample, Timescale, Track, TrackId, aac, avc};
+use touchline_media::{Format, FrameRate, MediaTime, Sample, Timescale, Track, TrackId, aac, avc, opus};
 use touchline_packager::{Event, Packager, Settings, WallClock};
 
 pub(crate) const VIDEO: TrackId = TrackId(1);
@@ -13,6 +13,8 @@ pub(crate) const AUDIO: TrackId = TrackId(2);
 pub(crate) const SMALL: TrackId = TrackId(3);
 /// The same sound at a lower bitrate.
 pub(crate) const LIGHT: TrackId = TrackId(4);
+/// Sound in Opus.
+pub(crate) const OPUS: TrackId = TrackId(5);
 
 /// The instant at which the tests' wall clock is at [`OPENING`].
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -125,6 +127,19 @@ pub(crate) fn light_audio() -> Track {
     Track { id: LIGHT, bitrate: Some(64_000), ..audio(48_000) }
 }
 
+/// Opus in stereo, in packets of so many ticks.
+pub(crate) fn opus(packet_ticks: u32) -> Track {
+    let config = opus::Config::new(2).unwrap();
+    Track {
+        id: OPUS,
+        timescale: opus::TIMESCALE,
+        format: Format::Opus(config),
+        frame_ticks: Some(packet_ticks),
+        bitrate: None,
+        language: None,
+    }
+}
+
 /// The frames of a regular source.
 #[derive(Debug, Clone)]
 pub(crate) struct Frames {
@@ -156,6 +171,9 @@ impl Frames {
         let ticks = i64::from(self.track.frame_ticks.unwrap());
         let dts = (i64::from(number) + self.first) * ticks;
         let sync = number.is_multiple_of(self.gop);
+        if let Format::Opus(_) = self.track.format {
+            return packet(&self.track, dts, self.track.frame_ticks.unwrap());
+        }
         let reorder = self.reorder[(number % self.gop) as usize % self.reorder.len()];
         sample(&self.track, dts, dts + reorder * ticks, sync, delay)
     }
@@ -180,13 +198,22 @@ pub(crate) fn tracks() -> [Track; 2] {
     sources().map(|source| source.track)
 }
 
+/// A packet of Opus of so many ticks: of frames of 2.5 ms (RFC 6716 3.2.5).
+pub(crate) fn packet(track: &Track, dts: i64, ticks: u32) -> Sample {
+    let mut sample = sample(track, dts, dts, true, Duration::ZERO);
+    let mut data = vec![28 << 3 | 3, u8::try_from(ticks / 120).unwrap()];
+    data.extend(&sample.data);
+    sample.data = data.into();
+    sample
+}
+
 /// A sample of this decode time and PTS in ticks, received `delay` after its decode time. Its data tells it from every
 /// other.
 pub(crate) fn sample(track: &Track, dts: i64, pts: i64, sync: bool, delay: Duration) -> Sample {
     let time = |ticks| MediaTime::new(ticks, track.timescale);
     let len = match (track.id, sync) {
         (AUDIO, _) => 341,
-        (LIGHT, _) => 171,
+        (LIGHT | OPUS, _) => 171,
         (_, true) => 3_000,
         (_, false) => 1_000,
     };
