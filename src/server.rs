@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use touchline_edge::spool::Spool;
-use touchline_edge::{self as edge, Hub, tls};
+use touchline_edge::{self as edge, Hub};
 use touchline_ingest::{self as ingest, rtmp};
+use touchline_tls as tls;
 use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
 use tracing::{info, warn};
 
@@ -76,9 +77,10 @@ impl Server {
         let mut registry = Registry::default();
         let edge_settings = edge::Settings::default();
         let edge_metrics = edge::Metrics::register(&mut registry);
+        let tls_metrics = tls::Metrics::register(&mut registry);
         let hub = match self.spool {
-            Some(spool) => Hub::spooling(edge_settings, edge_metrics.clone(), spool),
-            None => Hub::new(edge_settings, edge_metrics.clone()),
+            Some(spool) => Hub::spooling(edge_settings, edge_metrics, spool),
+            None => Hub::new(edge_settings, edge_metrics),
         };
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let workshop = workshop(&self.config.ladders, transcode::Metrics::register(&mut registry));
@@ -94,7 +96,7 @@ impl Server {
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
             if let Some(files) = https.files {
-                downstream.spawn(files.follow(https.tls.clone(), edge_metrics, closing.clone()));
+                downstream.spawn(files.follow(https.tls.clone(), tls_metrics, closing.clone()));
             }
             viewers.push(edge::Listener::secured(https.listener, https.tls));
         }
@@ -158,7 +160,7 @@ fn secure(listen: &Listen, proof: Proof) -> anyhow::Result<Https> {
             (files.read()?, Some(files))
         }
     };
-    Ok(Https { listener: bind(listen, "viewers by TLS", "--https")?, tls: tls::Tls::new(certificate)?, files })
+    Ok(Https { listener: bind(listen, "viewers by TLS", "--https")?, tls: tls::Tls::new(certificate, &edge::PROTOCOLS)?, files })
 }
 
 /// What this machine may be called by a browser on it, or next to it.

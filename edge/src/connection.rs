@@ -12,8 +12,8 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use touchline_tls::{self as tls, Tls};
 
 use crate::hub::Hub;
 use crate::metrics::Counted;
@@ -21,7 +21,6 @@ use crate::progress::{Progress, Verdict};
 use crate::service::respond;
 use crate::settings::Settings;
 use crate::socket::Socket;
-use crate::tls::Tls;
 
 /// The longest request head, in bytes: a path, a token, cookies of the site that it is embedded in.
 const MAX_HEAD: u16 = 16 * 1_024;
@@ -62,7 +61,7 @@ pub(crate) async fn serve(
     }
 }
 
-async fn handshake(tls: &Tls, stream: TcpStream, settings: &Settings) -> std::io::Result<TlsStream<TcpStream>> {
+async fn handshake(tls: &Tls, stream: TcpStream, settings: &Settings) -> std::io::Result<tls::Stream<TcpStream>> {
     timeout(settings.handshake_timeout, tls.accept(stream)).await?
 }
 

@@ -27,12 +27,11 @@ mod socket;
 pub mod spool;
 mod text;
 mod thumbnail;
-pub mod tls;
 mod version;
 
 pub use body::Body;
 pub use hub::Hub;
-pub use listener::{BACKLOG, Listener, listen};
+pub use listener::{BACKLOG, Listener, PROTOCOLS, listen};
 pub use listing::Listing;
 pub use metrics::{Kind, Metrics, RequestLabels};
 pub use server::serve;

@@ -2,8 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-
-use crate::tls::Tls;
+use touchline_tls::Tls;
 
 /// Connections that the kernel completes ahead of us. The usual 128 overflows when a crowd joins at once, and every SYN
 /// lost there costs its viewer a second.
@@ -19,6 +18,9 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// What viewers by TLS may speak, best first (RFC 7301).
+pub const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
 /// Where viewers connect: in the clear, or by TLS.
 #[derive(Debug)]
 pub struct Listener {
@@ -27,7 +29,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Every connection begins with a TLS handshake.
+    /// Every connection begins with a TLS handshake, which is to offer [`PROTOCOLS`].
     pub fn secured(socket: TcpListener, tls: Tls) -> Self {
         Self { socket, tls: Some(tls) }
     }

@@ -34,10 +34,6 @@ pub struct Metrics {
     pub tls_handshakes: Counter,
     /// TLS handshakes that failed or took too long.
     pub tls_handshakes_failed: Counter,
-    /// Certificates put in place of the one before.
-    pub certificates_reloaded: Counter,
-    /// Changed certificate files that could not be used.
-    pub certificates_refused: Counter,
     /// Segments kept in files now.
     pub spooled_segments: Gauge,
     /// Segments in memory that are to be written to files.
@@ -137,16 +133,6 @@ impl Metrics {
             "tls_handshakes_failed",
             "TLS handshakes that failed or took too long",
             metrics.tls_handshakes_failed.clone(),
-        );
-        registry.register(
-            "certificates_reloaded",
-            "Certificates put in place of the one before",
-            metrics.certificates_reloaded.clone(),
-        );
-        registry.register(
-            "certificates_refused",
-            "Changed certificate files that could not be used",
-            metrics.certificates_refused.clone(),
         );
         registry.register("spooled_segments", "Segments kept in files now", metrics.spooled_segments.clone());
         registry.register(

@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, version};
-use touchline_edge::{Listener, Settings, tls};
+use touchline_edge::{Listener, PROTOCOLS, Settings};
+use touchline_tls as tls;
 
 use crate::sockets::{PATIENCE, Server, get, get2, text, until};
 
@@ -31,7 +32,7 @@ impl Secured {
         let (chain, key) = (dir.path().join("chain.pem"), dir.path().join("key.pem"));
         fs::write(&chain, pair.cert.pem()).unwrap();
         fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
-        let tls = tls::Tls::new(tls::Files::new(chain, key).read().unwrap()).unwrap();
+        let tls = tls::Tls::new(tls::Files::new(chain, key).read().unwrap(), &PROTOCOLS).unwrap();
         Self { server: Server::start_with(settings, |socket| Listener::secured(socket, tls)), pair }
     }
 
@@ -121,7 +122,7 @@ async fn an_open_handshake_takes_a_place_and_does_not_delay_the_shutdown() {
 #[tokio::test]
 async fn a_certificate_for_development_names_this_machine() {
     let certificate = tls::Certificate::self_signed(vec!["localhost".into(), "127.0.0.1".into(), "::1".into()]);
-    assert!(tls::Tls::new(certificate.unwrap()).is_ok());
+    assert!(tls::Tls::new(certificate.unwrap(), &PROTOCOLS).is_ok());
     let refused = tls::Certificate::self_signed(vec!["bücher".into()]).unwrap_err();
     assert!(refused.to_string().starts_with("no self-signed certificate can be made"), "{refused}");
 }

@@ -1,7 +1,9 @@
-//! TLS for viewers: the certificate that is shown, and how it is replaced while connections come in.
+//! The server's side of TLS, for every protocol that has it: the certificate that is shown, and how it is replaced while
+//! connections come in.
 
 mod certificate;
 mod files;
+mod metrics;
 
 use std::fmt;
 use std::io;
@@ -14,13 +16,12 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ServerConfig};
-use tokio_rustls::server::TlsStream;
 
 pub use self::certificate::Certificate;
 pub use self::files::Files;
-
-/// RFC 7301: what may be spoken, best first.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+pub use self::metrics::Metrics;
+/// A connection after the handshake.
+pub use tokio_rustls::server::TlsStream as Stream;
 
 /// The server's side of TLS 1.2 and 1.3. Clones show the same certificate.
 #[derive(Clone)]
@@ -30,16 +31,17 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Shows a certificate, until [`Tls::show`] is called with another.
-    pub fn new(certificate: Certificate) -> Result<Self, Error> {
+    /// Shows a certificate, until [`Tls::show`] is called with another. `protocols` are what may be spoken, best first
+    /// (RFC 7301); none: there is no question.
+    pub fn new(certificate: Certificate, protocols: &[&[u8]]) -> Result<Self, Error> {
         let shown = Arc::new(Shown(RwLock::new(certificate.into_key())));
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(Error::Setup)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&shown) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
-        // Tickets keep nothing here for the viewers who may come back.
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        // Tickets keep nothing here for the peers who may come back.
         config.ticketer = ring::Ticketer::new().map_err(Error::Setup)?;
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), shown })
     }
@@ -50,7 +52,7 @@ impl Tls {
     }
 
     /// The handshake (RFC 8446 4). It has no deadline of its own.
-    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
+    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<Stream<S>> {
         self.acceptor.accept(stream).await
     }
 }

@@ -9,8 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{Certificate, Error, Tls};
-use crate::metrics::Metrics;
+use crate::{Certificate, Error, Metrics, Tls};
 
 /// How often the files are looked at. Whoever renews certificates does so weeks before they expire.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -71,11 +70,11 @@ impl Files {
                 None => {}
                 Some(Ok(certificate)) => {
                     tls.show(certificate);
-                    metrics.certificates_reloaded.inc();
+                    metrics.reloaded.inc();
                     tracing::info!(certificate = %self.certificate.display(), "the new certificate is shown from now on");
                 }
                 Some(Err(error)) => {
-                    metrics.certificates_refused.inc();
+                    metrics.refused.inc();
                     tracing::warn!("the certificate files have changed and the one before stays in use: {error}");
                 }
             }
@@ -147,7 +146,7 @@ mod tests {
             let mut files = Files::new(dir.path().join("chain.pem"), dir.path().join("key.pem"));
             fs::write(&files.certificate, pair.cert.pem()).unwrap();
             fs::write(&files.key, pair.signing_key.serialize_pem()).unwrap();
-            let tls = Tls::new(files.read().unwrap()).unwrap();
+            let tls = Tls::new(files.read().unwrap(), &[]).unwrap();
             let metrics = Metrics::default();
             tokio::spawn(files.follow(tls.clone(), metrics.clone(), CancellationToken::new()));
             tokio::task::yield_now().await;
@@ -165,7 +164,7 @@ mod tests {
             advance(LOOK_EVERY).await;
             // The next look can only be waited for once this one is over.
             sleep(LOOK_EVERY / 2).await;
-            (self.metrics.certificates_reloaded.get(), self.metrics.certificates_refused.get())
+            (self.metrics.reloaded.get(), self.metrics.refused.get())
         }
 
         /// Whether a viewer who trusts this certificate alone gets through the handshake.

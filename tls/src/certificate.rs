@@ -5,7 +5,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::Error;
+use crate::Error;
 
 /// A certificate chain and the key that belongs to its first certificate.
 #[derive(Debug, Clone)]
