@@ -209,9 +209,7 @@ impl Lane {
 
     /// The decode time of a sample on the timeline of the presentation. `None` between stretches.
     pub(crate) fn decode_time(&self, sample: &Sample) -> Option<MediaTime> {
-        let run = self.run.as_ref()?;
-        let ticks = sample.dts.rescale(run.stretch.timescale).ticks() + run.shift;
-        Some(MediaTime::new(ticks, run.stretch.timescale))
+        self.run.as_ref().map(|run| run.decode_time(sample))
     }
 
     /// How far the rendition is: its newest sample, or the end of its gap. `None` between stretches.
@@ -281,6 +279,12 @@ impl Lane {
 }
 
 impl Run {
+    /// The decode time of a sample on the timeline of the presentation.
+    fn decode_time(&self, sample: &Sample) -> MediaTime {
+        let ticks = sample.dts.rescale(self.stretch.timescale).ticks() + self.shift;
+        MediaTime::new(ticks, self.stretch.timescale)
+    }
+
     /// Puts a sample on the timeline of the presentation; `None` for one that is left out: sound that is mostly over by
     /// the first picture, and pictures before a sync sample.
     fn timed(&self, sample: Sample, track: &Track) -> Option<Timed> {

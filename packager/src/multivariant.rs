@@ -59,13 +59,30 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
         variants: if video.is_empty() {
             audio.iter().map(|shown| shown.variant(None)).collect()
         } else {
-            video.iter().map(|shown| shown.variant(shown.sound(&groups))).chain(last).collect()
+            in_order(video.iter().map(|shown| shown.variant(shown.sound(&groups))).chain(last).collect())
         },
         ..MasterPlaylist::default()
     };
     let mut text = Vec::new();
     playlist.write_to(&mut text).ok()?;
     String::from_utf8(text).ok()
+}
+
+/// No variant has a BANDWIDTH below that of one with fewer lines: players take it for the order of quality, and would choose
+/// a rung of a fixed bitrate over a source that happens to need less. It is an upper bound (4.4.6.2).
+fn in_order(mut variants: Vec<VariantStream>) -> Vec<VariantStream> {
+    let lines = |variant: &VariantStream| variant.resolution.map_or(0, |resolution| resolution.height);
+    let mut lowest_first: Vec<&mut VariantStream> = variants.iter_mut().collect();
+    lowest_first.sort_by_key(|variant| lines(variant));
+    let (mut below, mut most) = (0, 0);
+    for group in lowest_first.chunk_by_mut(|a, b| lines(a) == lines(b)) {
+        for variant in group {
+            variant.bandwidth = variant.bandwidth.max(below);
+            most = most.max(variant.bandwidth + 1);
+        }
+        below = most;
+    }
+    variants
 }
 
 /// The bitrates of a rendition; none at all while it is nothing but a gap, and `None` before that can be told.

@@ -5,25 +5,23 @@ const TO_STAY = 0.9;
 const TO_CLIMB = 0.7;
 
 /**
- * A rendition that can be had.
+ * A rendition that can be had: the better, the higher its index. A better one may need fewer bits, as a source that is easy
+ * to encode does beside a rung of a fixed bitrate.
  *
  * @typedef {{ index: number, bitrate: number }} Rung bits per second, at its peak
  */
 
 /**
- * The best rung that `throughput` carries, the lowest when it carries none.
+ * The best rung that `throughput` carries, the lightest when it carries none.
  *
  * @param {Rung[]} rungs at least one
  * @param {number} current index of the rung that is playing
  * @param {number} throughput bits per second
  */
 export function best(rungs, current, throughput) {
-  const now = rungs.find(({ index }) => index === current);
-  const carried = rungs.filter((rung) => {
-    const above = now !== undefined && rung.bitrate > now.bitrate;
-    return rung.bitrate <= throughput * (above ? TO_CLIMB : TO_STAY);
-  });
-  return carried.length > 0 ? extreme(carried, Math.max) : extreme(rungs, Math.min);
+  const carried = rungs.filter(({ index, bitrate }) => bitrate <= throughput * (index > current ? TO_CLIMB : TO_STAY));
+  if (carried.length > 0) return Math.max(...carried.map(({ index }) => index));
+  return rungs.reduce((lightest, rung) => (rung.bitrate < lightest.bitrate ? rung : lightest)).index;
 }
 
 /**
@@ -45,13 +43,4 @@ export function mustLeave({ buffer, restBits, restSeconds, followingSeconds, seg
   const leaving = (lower * segmentSeconds) / throughput;
   const rest = followingSeconds + restSeconds;
   return staying - rest - buffer > Math.max(rest, leaving - buffer);
-}
-
-/**
- * @param {Rung[]} rungs
- * @param {(...bitrates: number[]) => number} of
- */
-function extreme(rungs, of) {
-  const wanted = of(...rungs.map(({ bitrate }) => bitrate));
-  return rungs.find(({ bitrate }) => bitrate === wanted)?.index ?? 0;
 }

@@ -190,6 +190,9 @@ test('the best rendition is played that the way carries, with more to spare for 
   assert.equal(best(rungs, 2, 1.7e6), 1);
   assert.equal(best(rungs, 2, 0.1e6), 0, 'the lowest where nothing is carried');
   assert.equal(best([{ index: 3, bitrate: 1e6 }], 3, 0), 3);
+  const light = [{ index: 0, bitrate: 0.4e6 }, { index: 1, bitrate: 1.8e6 }, { index: 2, bitrate: 1.4e6 }];
+  assert.equal(best(light, 1, 20e6), 2, 'the better one, though it is lighter');
+  assert.equal(best(light, 2, 1.6e6), 2);
 });
 
 test('a segment is left only where staying stands still for longer', () => {

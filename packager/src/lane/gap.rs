@@ -50,9 +50,13 @@ impl Lane {
     /// so long before, or where the source pauses.
     pub(crate) fn stall(&mut self, until: MediaTime, now: Instant, out: &mut Vec<Event>) {
         let Some(run) = self.run.as_mut().filter(|run| run.gap.is_none()) else { return };
-        let until = until.rescale(run.stretch.timescale).ticks();
+        // What waits for the leading rendition has not stalled, unless media is missing before that too.
+        let waits = self.early.front().map(|early| run.decode_time(early));
+        let patience = MediaTime::from_duration(PATIENCE, run.stretch.timescale);
+        let until = waits.map_or(until, |waits| until.min(waits - patience)).rescale(run.stretch.timescale).ticks();
         let stalled = run.newest + run.stretch.filling.target <= until;
-        if self.early.is_empty() && (self.left || stalled) {
+        let has_begun = run.segmenter.is_some();
+        if (stalled && (has_begun || waits.is_none())) || (self.left && waits.is_none()) {
             run.close(self.counters, now, out);
             let gap = |open: &Segmenter| Gap { since: open.end(), announced: self.left, left_out: 0 };
             run.gap = run.segmenter.as_ref().map(gap);

@@ -68,11 +68,23 @@ fn what_is_measured_counts_where_encoders_do_not_keep_to_what_they_declare() {
     let text = viewer.multivariant().unwrap();
     for (rendition, sound) in [("720p", "audio"), ("360p", "audio-64k")] {
         let peak = viewer.window(rendition).rates().unwrap().peak + viewer.window(sound).rates().unwrap().peak;
-        let line = text.lines().zip(text.lines().skip(1)).find(|(_, uri)| uri.starts_with(rendition)).unwrap().0;
-        let (_, bandwidth) = line.split_once(":BANDWIDTH=").unwrap();
-        let bandwidth: u64 = bandwidth.split(',').next().unwrap().parse().unwrap();
-        assert!((bandwidth * 100).abs_diff(peak * 110) <= 200, "{peak}: {line}");
+        let bandwidth = bandwidth(&text, rendition);
+        assert!((bandwidth * 100).abs_diff(peak * 110) <= 200, "{peak}: {bandwidth}");
     }
+}
+
+fn bandwidth(text: &str, rendition: &str) -> u64 {
+    let line = text.lines().zip(text.lines().skip(1)).find(|(_, uri)| uri.starts_with(rendition)).unwrap().0;
+    let (_, bandwidth) = line.split_once(":BANDWIDTH=").unwrap();
+    bandwidth.split(',').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_source_of_few_bits_is_still_listed_above_the_rungs_below_it() {
+    let mut sources = declared();
+    sources[0].track.bitrate = None;
+    let text = Viewer::of(&package(&sources, samples(&sources, 10.0, |_, len| len / 10))).multivariant().unwrap();
+    assert_eq!(bandwidth(&text, "720p"), bandwidth(&text, "360p") + 1, "{text}");
 }
 
 #[test]

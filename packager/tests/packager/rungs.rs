@@ -60,11 +60,14 @@ pub(crate) fn by_ways(sources: &[Frames], ways: &[Way], seconds: f64) -> Vec<Eve
     check::alike(&events);
     // Pictures make up in decode time for a pause that is no gap, and that may fill a segment before a keyframe comes.
     let pauses = || ways.iter().flat_map(|way| &way.holes).map(|hole| hole.end - hole.start);
-    if pauses().all(|pause| pause > 1.5) {
+    if pauses().all(|pause| pause > LONGEST_PAUSE) {
         check::independent(&events);
     }
     events
 }
+
+/// A rendition may be silent for two seconds and a part before that is a gap.
+const LONGEST_PAUSE: f64 = 2.5;
 
 pub(crate) fn way(holes: &[Range<f64>]) -> Way {
     Way { delay: 0, holes: holes.to_vec(), announced: false }
