@@ -9,6 +9,7 @@ pub mod intake;
 mod metrics;
 mod publish;
 pub mod rtmp;
+pub mod ts;
 
 use std::fmt;
 use std::net::SocketAddr;

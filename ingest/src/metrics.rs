@@ -4,6 +4,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::ts::Counters;
+
 /// What ingest counts. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -18,6 +20,9 @@ pub struct Metrics {
     pub(crate) units: Family<KindLabel, Counter>,
     pub(crate) dropped_units: Family<Reason, Counter>,
     pub(crate) buffered: Gauge,
+    pub(crate) transport_packets: Counter,
+    pub(crate) transport_troubles: Family<Reason, Counter>,
+    pub(crate) timed_metadata: Counter,
 }
 
 /// Why something was refused, dropped or ended.
@@ -56,6 +61,13 @@ impl Metrics {
             metrics.dropped_units.clone(),
         );
         registry.register("buffered_bytes", "Memory that incomplete messages take now", metrics.buffered.clone());
+        registry.register("mpegts_packets", "Transport packets received", metrics.transport_packets.clone());
+        registry.register(
+            "mpegts_troubles",
+            "What was wrong with transport streams, by reason",
+            metrics.transport_troubles.clone(),
+        );
+        registry.register("timed_metadata", "Cues and other timed metadata", metrics.timed_metadata.clone());
         metrics
     }
 
@@ -70,6 +82,17 @@ impl Metrics {
     pub(crate) fn dropped(&self, reason: &'static str, count: u64) {
         if count > 0 {
             self.dropped_units.get_or_create(&Reason { reason }).inc_by(count);
+        }
+    }
+
+    /// What a demuxer has counted between `before` and `now`.
+    pub(crate) fn transport_stream(&self, before: &Counters, now: &Counters) {
+        self.transport_packets.inc_by(now.packets - before.packets);
+        self.timed_metadata.inc_by(now.metadata - before.metadata);
+        for ((reason, now), (_, before)) in now.troubles().into_iter().zip(before.troubles()) {
+            if now > before {
+                self.transport_troubles.get_or_create(&Reason { reason }).inc_by(now - before);
+            }
         }
     }
 
