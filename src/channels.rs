@@ -16,7 +16,7 @@ use touchline_packager as packager;
 use touchline_transcode::Workshop;
 use tracing::{error, info, warn};
 
-use crate::config::{Keys, Ladders};
+use crate::config::{Admitted, Keys, Ladders, Takeover};
 
 /// Channels that may be live at once.
 pub(crate) const MAX_CHANNELS: usize = 256;
@@ -26,6 +26,8 @@ pub(crate) const MAX_CHANNELS: usize = 256;
 pub(crate) struct Settings {
     /// Who may publish.
     pub(crate) keys: Keys,
+    /// What happens to who publishes when another comes.
+    pub(crate) takeover: Takeover,
     /// How parts and segments are cut.
     pub(crate) hls: packager::Settings,
     /// Which renditions are made...
@@ -83,7 +85,10 @@ struct Slot {
 impl Channels {
     fn answer(&mut self, publish: Publish) {
         match self.admit(&publish) {
-            Ok(()) => self.accept(publish),
+            Ok(()) => {
+                self.evict(&publish);
+                self.accept(publish);
+            }
             Err(why) => {
                 warn!(channel = %publish.channel, peer = %publish.peer, "publisher refused: {why}");
                 publish.reject(why);
@@ -92,13 +97,26 @@ impl Channels {
     }
 
     fn admit(&self, publish: &Publish) -> Result<(), Rejection> {
-        if !self.settings.keys.admit(&publish.channel, publish.key.as_ref()) {
-            return Err(Rejection::Unauthorised);
+        let by = self.settings.keys.admit(&publish.channel, publish.key.as_ref()).ok_or(Rejection::Unauthorised)?;
+        if let Admitted::By(name) = by
+            && !name.is_empty()
+        {
+            info!(channel = %publish.channel, peer = %publish.peer, "the key is that of {name}");
         }
         match self.live.get(&publish.channel) {
-            Some(slot) if slot.publisher.is_present() => Err(Rejection::Busy),
+            Some(slot) if slot.publisher.is_present() && self.settings.takeover == Takeover::Refuse => {
+                Err(Rejection::Busy)
+            }
             None if self.live.len() >= MAX_CHANNELS => Err(Rejection::Full),
             _ => Ok(()),
+        }
+    }
+
+    /// Ends the feed of who is there, so that the channel goes on with who comes.
+    fn evict(&self, publish: &Publish) {
+        if let Some(slot) = self.live.get(&publish.channel).filter(|slot| slot.publisher.is_present()) {
+            warn!(channel = %publish.channel, peer = %publish.peer, "another publisher takes over");
+            slot.publisher.evict();
         }
     }
 

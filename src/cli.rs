@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Keys, Listen};
+use crate::config::{Config, Keys, Listen, Switch};
 
-/// Low-latency live streaming server: RTMP in, Low-Latency HLS out.
+/// Low-latency live streaming server: RTMP and SRT in, Low-Latency HLS out.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -90,6 +90,9 @@ pub(crate) struct Serve {
     /// Where RTMP publishers connect [default: 127.0.0.1:1935, with publish keys :1935]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_RTMP")]
     rtmp: Option<Listen>,
+    /// Where SRT publishers connect, by UDP, or off [default: 127.0.0.1:8890, with publish keys :8890]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_SRT")]
+    srt: Option<Switch>,
     /// Where operators connect [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_ADMIN")]
     admin: Option<Listen>,
@@ -114,6 +117,7 @@ impl Serve {
         config.https.key = self.key.or(config.https.key);
         config.https.self_signed |= self.self_signed;
         config.rtmp = self.rtmp.or(config.rtmp);
+        config.srt.listen = self.srt.or(config.srt.listen);
         config.admin = self.admin.unwrap_or(config.admin);
         config.ladders.worker = self.worker.or(config.ladders.worker);
         if let Some(ladder) = self.ladder {

@@ -6,6 +6,7 @@ mod ladder;
 mod listen;
 mod profile;
 mod section;
+mod srt;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -15,11 +16,12 @@ use std::time::Duration;
 use touchline_packager as packager;
 
 pub(crate) use self::https::{Https, Proof};
-pub(crate) use self::keys::Keys;
+pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
 pub(crate) use self::listen::Listen;
 use self::profile::Profile;
 use self::section::Section;
+pub(crate) use self::srt::{Passphrases, Srt, Switch};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) https: Https,
     /// Where RTMP publishers connect. `None`: port 1935, on loopback unless publish keys are set.
     pub(crate) rtmp: Option<Listen>,
+    /// How SRT publishers are taken.
+    pub(crate) srt: Srt,
     /// Where operators connect.
     pub(crate) admin: Listen,
     /// Durations of parts, segments and the window.
@@ -42,6 +46,17 @@ pub(crate) struct Config {
     pub(crate) grace: Duration,
     /// Who may publish.
     pub(crate) keys: Keys,
+    /// What happens to who publishes when another comes.
+    pub(crate) takeover: Takeover,
+}
+
+/// What happens to who publishes into a channel when another comes who may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takeover {
+    /// The other is refused.
+    Refuse,
+    /// The other takes its place.
+    Replace,
 }
 
 impl Default for Config {
@@ -50,12 +65,14 @@ impl Default for Config {
             http: Listen::loopback(8080),
             https: Https::default(),
             rtmp: None,
+            srt: Srt::default(),
             admin: Listen::loopback(9090),
             hls: packager::Settings::default(),
             spool: None,
             ladders: Ladders::default(),
             grace: Duration::from_secs(30),
             keys: Keys::default(),
+            takeover: Takeover::Refuse,
         }
     }
 }
@@ -69,6 +86,7 @@ impl Config {
         root.table("http", |http| http.value("listen", Listen::parse, &mut config.http));
         root.table("https", |https| config.https.read(https));
         root.table("rtmp", |rtmp| rtmp.value("listen", |text| Listen::parse(text).map(Some), &mut config.rtmp));
+        root.table("srt", |srt| config.srt.read(srt));
         root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
         root.table("hls", |hls| {
             let mut profile = Profile::Ultra;
@@ -84,7 +102,10 @@ impl Config {
         });
         root.table("ladder", |ladder| config.ladders.read(ladder));
         root.table("channels", |channels| channels.value("grace", duration(GRACE), &mut config.grace));
-        root.table("publish", |publish| publish.table("keys", |keys| config.keys.read(keys)));
+        root.table("publish", |publish| {
+            publish.table("keys", |keys| config.keys.read(keys));
+            publish.value("takeover", takeover, &mut config.takeover);
+        });
         root.finish();
         if config.hls.part * 4 > config.hls.segment {
             mistakes.push(Mistake::new(
@@ -105,8 +126,22 @@ impl Config {
         match &self.rtmp {
             None if self.keys.is_empty() => Ok(Listen::loopback(1935)),
             None => Ok(Listen::everywhere(1935)),
-            Some(listen) if self.keys.is_empty() && !listen.is_loopback() => Err(OpenToAll(listen.clone())),
+            Some(listen) if self.keys.is_empty() && !listen.is_loopback() => {
+                Err(OpenToAll { listen: listen.clone(), instead: "--rtmp 127.0.0.1:1935", note: "" })
+            },
             Some(listen) => Ok(listen.clone()),
+        }
+    }
+
+    /// Where SRT publishers connect, if they do, or why that would let anybody publish.
+    pub(crate) fn srt_listen(&self) -> Result<Option<Listen>, OpenToAll> {
+        match self.srt.switch(!self.keys.is_empty()) {
+            Switch::At(listen) if self.keys.is_empty() && !listen.is_loopback() => {
+                let note = if self.srt.passphrases.is_empty() { "" } else { PASSPHRASES_ARE_NO_KEYS };
+                Err(OpenToAll { listen, instead: "--srt 127.0.0.1:8890", note })
+            }
+            Switch::At(listen) => Ok(Some(listen)),
+            Switch::Off => Ok(None),
         }
     }
 }
@@ -117,6 +152,14 @@ const WINDOW: RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from
 /// How long a window may be that is kept in memory: a channel of 8 Mb/s then takes 120 MB.
 const MAX_WINDOW_IN_MEMORY: Duration = Duration::from_mins(2);
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+
+fn takeover(text: &str) -> Result<Takeover, String> {
+    match text {
+        "refuse" => Ok(Takeover::Refuse),
+        "replace" => Ok(Takeover::Replace),
+        _ => Err(format!("\"{text}\" is not one of refuse and replace")),
+    }
+}
 
 fn needs_spool(window: Duration) -> String {
     format!(
@@ -167,14 +210,24 @@ impl fmt::Display for Mistake {
 /// Publishing would be open to everybody who can reach the listener.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "refusing to listen for publishers on {0} without publish keys: anybody who reaches it could publish. \
+    "refusing to listen for publishers on {listen} without publish keys: anybody who reaches it could publish. \
      Set keys with TOUCHLINE_PUBLISH_KEYS=main=SECRET or in touchline.toml ([publish.keys], main = \"SECRET\"), \
-     or listen on loopback with --rtmp 127.0.0.1:1935"
+     or listen on loopback with {instead}{note}"
 )]
-pub(crate) struct OpenToAll(Listen);
+pub(crate) struct OpenToAll {
+    listen: Listen,
+    /// The flag that would do.
+    instead: &'static str,
+    note: &'static str,
+}
+
+const PASSPHRASES_ARE_NO_KEYS: &str = ". A passphrase encrypts, but is no key: whoever it was given to could publish into \
+                                       every channel that has it";
 
 #[cfg(test)]
 mod tests {
+    use touchline_ingest::Secret;
+
     use super::*;
 
     fn mistakes(text: &str) -> Vec<String> {
@@ -207,8 +260,10 @@ mod tests {
             spool = "/var/lib/touchline"
             [channels]
             grace = "5s"
+            [publish]
+            takeover = "replace"
             [publish.keys]
-            main = "one"
+            main = { studio = "one", truck = "four" }
             cam2 = ["two", "three"]
             "*" = "any"
         "#;
@@ -225,7 +280,10 @@ mod tests {
         assert_eq!(config.hls.window, Duration::from_hours(6));
         assert_eq!(config.spool, Some("/var/lib/touchline".into()));
         assert_eq!(config.grace, Duration::from_secs(5));
-        assert!(config.keys.admit(&"cam2".parse().unwrap(), Some(&touchline_ingest::Secret::new("three"))));
+        assert_eq!(config.takeover, Takeover::Replace);
+        let admit = |channel: &str, secret| config.keys.admit(&channel.parse().unwrap(), Some(&Secret::new(secret)));
+        assert_eq!(admit("cam2", "three"), Some(Admitted::By("")));
+        assert_eq!(admit("main", "four"), Some(Admitted::By("truck")));
     }
 
     #[test]
@@ -250,7 +308,7 @@ keys = { "a b" = "x", main = "" }
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp
+        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, srt
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         "#);

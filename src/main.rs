@@ -3,6 +3,7 @@
 mod channels;
 mod cli;
 mod config;
+mod door;
 mod encoders;
 mod ops;
 mod server;

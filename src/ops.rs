@@ -1,8 +1,9 @@
 //! What operators and orchestrators ask, on a listener of its own: health, readiness and metrics.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::Router;
+use axum::{Json, Router};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -11,12 +12,16 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use touchline_ingest::Roster;
+use touchline_ingest::health::Report;
 
 /// What the admin listener answers from.
 #[derive(Debug)]
 pub(crate) struct Ops {
     /// The metrics of every stage.
     pub(crate) registry: Registry,
+    /// Who publishes.
+    pub(crate) roster: Roster,
     /// Cancelled when no more publishers are taken.
     pub(crate) draining: CancellationToken,
 }
@@ -32,11 +37,13 @@ fn router(ops: Ops) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/api/v1/publishers", get(publishers))
         .with_state(Arc::new(ops))
 }
 
 async fn index() -> &'static str {
-    "Touchline admin\n\n/healthz  the process answers\n/readyz   publishers and viewers may come\n/metrics  Prometheus\n"
+    "Touchline admin\n\n/healthz            the process answers\n/readyz             publishers and viewers may come\n\
+     /metrics            Prometheus\n/api/v1/publishers  who publishes, and how each feed does\n"
 }
 
 async fn readyz(State(ops): State<Arc<Ops>>) -> (StatusCode, &'static str) {
@@ -45,6 +52,10 @@ async fn readyz(State(ops): State<Arc<Ops>>) -> (StatusCode, &'static str) {
     } else {
         (StatusCode::OK, "ready\n")
     }
+}
+
+async fn publishers(State(ops): State<Arc<Ops>>) -> Json<Vec<Report>> {
+    Json(ops.roster.read(Instant::now()))
 }
 
 async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {

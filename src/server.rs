@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use touchline_edge::spool::Spool;
 use touchline_edge::{self as edge, Hub};
-use touchline_ingest::{self as ingest, rtmp};
+use touchline_ingest::{self as ingest, rtmp, srt};
 use touchline_tls as tls;
 use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
 use tracing::{info, warn};
 
 use crate::channels;
-use crate::config::{Config, Ladders, Listen, Proof};
+use crate::config::{Config, Ladders, Listen, Proof, Srt};
+use crate::door;
 use crate::ops::{self, Ops};
 
 /// Requests to publish that may wait for an answer.
@@ -31,6 +32,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Server {
     config: Config,
     rtmp: TcpListener,
+    srt: Option<srt::Bound>,
     http: TcpListener,
     https: Option<Https>,
     admin: TcpListener,
@@ -52,8 +54,10 @@ impl Server {
         let http = bind(&config.http, "viewers", "--http")?;
         let https = config.https.resolve()?.map(|(listen, proof)| secure(&listen, proof)).transpose()?;
         let admin = bind(&config.admin, "operators", "--admin")?;
+        let latency = config.srt.latency;
+        let srt = config.srt_listen()?.map(|listen| bind_srt(&listen, latency)).transpose()?;
         let spool = config.spool.clone().map(Spool::open).transpose()?;
-        Ok(Self { config, rtmp, http, https, admin, spool })
+        Ok(Self { config, rtmp, srt, http, https, admin, spool })
     }
 
     /// Tells on standard output where to publish and watch.
@@ -67,6 +71,9 @@ impl Server {
             let warning =
                 if https.files.is_none() { "  (self-signed for development: browsers warn of it)" } else { "" };
             writeln!(out, "watch   https://{}/{warning}", reachable(https.listener.local_addr()?))?;
+        }
+        if let Some(srt) = &self.srt {
+            writeln!(out, "publish srt://{}?streamid=publish:CHANNEL{open}", reachable(srt.local_addr()))?;
         }
         out.flush().context("standard output is closed")
     }
@@ -84,14 +91,24 @@ impl Server {
         };
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let workshop = workshop(&self.config.ladders, transcode::Metrics::register(&mut registry));
-        let ops = Ops { registry, draining: drain.clone() };
+        let ops = Ops { registry, roster: ingest_metrics.roster().clone(), draining: drain.clone() };
         let closing = CancellationToken::new();
         let (upstream, downstream) = (TaskTracker::new(), TaskTracker::new());
 
         let (requests, publishes) = mpsc::channel(MAX_WAITING_PUBLISHES);
-        upstream.spawn(rtmp::serve(self.rtmp, rtmp::Settings::default(), requests, ingest_metrics, drain.clone()));
-        let Config { keys, hls, ladders, grace, .. } = self.config;
-        let settings = channels::Settings { keys, hls, ladders, workshop, grace };
+        upstream.spawn(rtmp::serve(
+            self.rtmp,
+            rtmp::Settings::default(),
+            requests.clone(),
+            ingest_metrics.clone(),
+            drain.clone(),
+        ));
+        let Config { keys, takeover, hls, ladders, grace, srt: Srt { passphrases, .. }, .. } = self.config;
+        if let Some(srt) = self.srt {
+            let door = door::srt(keys.clone(), takeover, passphrases, ingest_metrics.roster().clone());
+            upstream.spawn(srt.serve(door, requests, ingest_metrics, drain.clone()));
+        }
+        let settings = channels::Settings { keys, takeover, hls, ladders, workshop, grace };
         upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
@@ -150,6 +167,19 @@ fn bind(listen: &Listen, who: &str, flag: &str) -> anyhow::Result<TcpListener> {
     }
     let failure = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
     Err(failure).with_context(|| format!("cannot listen for {who} on {listen}; choose another address with {flag}"))
+}
+
+fn bind_srt(listen: &Listen, latency: Duration) -> anyhow::Result<srt::Bound> {
+    let settings = srt::Settings { latency, ..srt::Settings::default() };
+    let mut failure = None;
+    for address in listen.candidates() {
+        match srt::bind(address, settings.clone()) {
+            Ok(bound) => return Ok(bound),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let failure = failure.context("there is no address to listen on")?;
+    Err(failure).with_context(|| format!("cannot listen for SRT publishers on {listen}; choose another with --srt"))
 }
 
 fn secure(listen: &Listen, proof: Proof) -> anyhow::Result<Https> {

@@ -31,7 +31,7 @@ fn a_port_that_is_taken_is_named_with_the_flag_to_change() {
 
 #[test]
 fn a_certificate_that_cannot_be_shown_stops_the_start_with_what_to_do() {
-    let start = ["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let start = ["serve", "--rtmp", "127.0.0.1:0", "--srt", "off", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
     let with = |args: &[&str]| fails(&[&start[..], &["--https", "127.0.0.1:0"], args].concat());
     let errors = [
         with(&[]),
@@ -61,8 +61,8 @@ fn a_directory_for_segments_that_cannot_be_used_stops_the_start() {
     let config = std::env::temp_dir().join(format!("touchline-spool-{}.toml", std::process::id()));
     let file = config.to_str().unwrap();
     std::fs::write(&config, format!("[hls]\nspool = \"{file}\"\n")).unwrap();
-    let serve = ["serve", "--http", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config", file];
-    let error = fails(&serve).replace(file, "FILE");
+    let listen = ["--http", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--srt", "off", "--admin", "127.0.0.1:0"];
+    let error = fails(&[&["serve", "--config", file], &listen[..]].concat()).replace(file, "FILE");
     std::fs::remove_file(&config).unwrap();
     insta::assert_snapshot!(error, @"error: segments cannot be kept in FILE: File exists (os error 17); choose a directory that the user that the server runs as may write ([hls] spool)");
 }

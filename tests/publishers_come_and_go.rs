@@ -60,14 +60,31 @@ fn a_second_publisher_is_refused_with_a_reason_and_the_first_goes_on() {
 }
 
 #[test]
+fn a_second_publisher_takes_over_where_that_is_set() {
+    let server = Server::start("[publish]\ntakeover = \"replace\"\n");
+    let bytes = session(FIXTURE);
+    let (half, rest) = bytes.split_at(bytes.len() / 2);
+    let first = server.publish(half);
+    wait_for(&server, PLAYLIST);
+    let second = server.publish(&bytes);
+    support::until(|| server.text(PLAYLIST).contains("#EXT-X-DISCONTINUITY\n"));
+    first.send(rest);
+    let answer = first.finish();
+    assert!(answer.contains("another encoder has taken over this channel"), "{answer}");
+    assert!(!second.finish().contains("taken over"));
+    assert!(server.log().contains("another publisher takes over"), "{}", server.log());
+}
+
+#[test]
 fn keys_let_in_who_has_one() {
-    let server = Server::start("[publish.keys]\nmain = \"secret\"\n");
+    let server = Server::start("[publish.keys]\nmain = { studio = \"secret\", spare = \"other\" }\n");
     let answer = server.publish(&session(FIXTURE)).finish();
     assert!(answer.contains("the key is missing or wrong"), "{answer}");
     assert_eq!(server.get(PLAYLIST).0, 404);
     server.replay("ffmpeg-5.1-key-in-stream-name.rtmp");
     server.text(PLAYLIST);
     assert!(!server.log().contains("=secret"), "{}", server.log());
+    assert!(server.log().contains("the key is that of studio"), "{}", server.log());
 }
 
 #[test]

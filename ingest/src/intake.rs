@@ -16,6 +16,8 @@ use bytes::Bytes;
 use touchline_media::timeline::Clock;
 use touchline_media::{Format, FrameRate, Kind, Language, MediaTime, Sample, Timescale, Track, TrackId, feed};
 
+use crate::Health;
+
 use self::measure::Measure;
 pub use self::notice::Notice;
 use self::probe::Probe;
@@ -61,6 +63,7 @@ pub struct Intake {
     /// Tracks of Opus whose packets do not last alike.
     uneven: BTreeSet<TrackId>,
     measure: Measure,
+    health: Health,
     notices: Vec<Notice>,
     dropped: u64,
     /// What has been told of dropped units: once for each track and reason.
@@ -110,10 +113,21 @@ impl Intake {
             listed: None,
             uneven: BTreeSet::new(),
             measure: Measure::default(),
+            health: Health::default(),
             notices: Vec::new(),
             dropped: 0,
             told: BTreeSet::new(),
         }
+    }
+
+    /// Whether another publisher has taken this one's place.
+    pub fn is_evicted(&self) -> bool {
+        self.writer.is_evicted()
+    }
+
+    /// How the feed is doing.
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     /// What the publisher has announced to send. Unannounced, a second track is waited for a shorter time.
@@ -139,6 +153,7 @@ impl Intake {
             self.configure(track, source.clock, source.format, source.declared_rate);
         }
     }
+
     /// The decoder configuration of a track. The same one again changes nothing; another begins a new stretch.
     pub fn configure(&mut self, track: TrackId, clock: Clock, format: Format, declared_rate: Option<FrameRate>) {
         let language = self.languages.get(&track).copied();
@@ -224,6 +239,7 @@ impl Intake {
         let tracks: Arc<[Track]> =
             trackers.iter().filter_map(|(id, tracker)| Some(tracker.track(*id, self.sources.get(id)?))).collect();
         self.notices.push(Notice::Started { tracks: Arc::clone(&tracks) });
+        self.health.started(&tracks);
         self.writer.start(Arc::clone(&tracks));
         self.phase = Phase::Live(Live { tracks, trackers, newest: MediaTime::zero(Timescale::MILLIS) });
         for unit in &units {
@@ -233,6 +249,7 @@ impl Intake {
 
     fn drop_unit(&mut self, track: TrackId, why: &'static str) {
         self.dropped += 1;
+        self.health.discarded(1);
         if self.told.insert((track, why)) {
             self.notices.push(Notice::Dropped { track, why });
         }
@@ -254,11 +271,13 @@ impl Intake {
             }
             tracker::Verdict::Jump { by } => {
                 self.notices.push(Notice::Jump { track: unit.track, by });
+                self.health.jumped();
                 live.restart_at(unit);
                 self.writer.start(Arc::clone(&live.tracks));
             }
         }
         if let Some(sample) = live.place(unit) {
+            self.health.sample(&sample);
             self.writer.push(sample);
         }
     }

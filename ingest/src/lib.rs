@@ -1,20 +1,23 @@
 //! Bytes arrive and become samples.
 //!
-//! A publisher connects ([`rtmp`]) and asks to [`Publish`] into a channel. Whoever owns the channel accepts with the
+//! A publisher connects ([`rtmp`], [`srt`]) and asks to [`Publish`] into a channel. Whoever owns the channel accepts with the
 //! writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which nobody can
 //! tell which protocol it came by.
 
 mod gate;
+pub mod health;
 pub mod intake;
 mod metrics;
 mod publish;
 pub mod rtmp;
+pub mod srt;
 pub mod ts;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use health::{Health, Roster};
 pub use intake::Intake;
 pub use metrics::Metrics;
 pub use publish::{Protocol, Publish, Rejection, Secret};
@@ -40,6 +43,30 @@ pub enum Error {
         /// What it was told.
         refusal: rtmp::Refusal,
     },
+    /// The server does not want this publisher, which was connected already, or wants it no more.
+    #[error("{peer}: refused: {why}")]
+    Rejected {
+        /// Who it was.
+        peer: SocketAddr,
+        /// Why.
+        why: Rejection,
+    },
+    /// What the peer sends cannot be taken.
+    #[error("{peer}: refused: {unsupported}")]
+    MpegTs {
+        /// Who it was.
+        peer: SocketAddr,
+        /// What it is.
+        unsupported: ts::Unsupported,
+    },
+    /// An SRT connection broke.
+    #[error("{peer}: {source}")]
+    Srt {
+        /// Who it was.
+        peer: SocketAddr,
+        /// What libsrt says.
+        source: touchline_srt::Error,
+    },
     /// The peer let a time limit pass.
     #[error("{peer}: {awaited} for {limit:?}")]
     TimeOut {
@@ -60,7 +87,25 @@ pub enum Error {
     },
 }
 
-/// What a time limit is for; see [`rtmp::Settings`].
+impl Error {
+    /// The value of the `reason` label.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Rtmp { .. } => "protocol_error",
+            Self::Refused { .. } | Self::Rejected { .. } | Self::MpegTs { .. } => "refused",
+            Self::TimeOut { awaited, .. } => match awaited {
+                Awaited::Handshake => "no_handshake",
+                Awaited::Publish => "no_publish",
+                Awaited::Byte => "idle",
+                Awaited::Media => "no_media",
+                Awaited::Reading => "not_reading",
+            },
+            Self::Connection { .. } | Self::Srt { .. } => "broken",
+        }
+    }
+}
+
+/// What a time limit is for; see [`rtmp::Settings`] and [`srt::Settings`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
     /// A complete handshake.
@@ -69,7 +114,7 @@ pub enum Awaited {
     Publish,
     /// Any byte.
     Byte,
-    /// A whole audio or video message.
+    /// A whole audio or video message, or access unit.
     Media,
     /// The peer to take what it is sent.
     Reading,

@@ -4,6 +4,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::Roster;
 use crate::ts::Counters;
 
 /// What ingest counts. Clones count together.
@@ -23,6 +24,7 @@ pub struct Metrics {
     pub(crate) transport_packets: Counter,
     pub(crate) transport_troubles: Family<Reason, Counter>,
     pub(crate) timed_metadata: Counter,
+    pub(crate) roster: Roster,
 }
 
 /// Why something was refused, dropped or ended.
@@ -68,7 +70,13 @@ impl Metrics {
             metrics.transport_troubles.clone(),
         );
         registry.register("timed_metadata", "Cues and other timed metadata", metrics.timed_metadata.clone());
+        registry.register_collector(Box::new(metrics.roster.clone()));
         metrics
+    }
+
+    /// Who publishes now, and how each feed does.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

@@ -60,11 +60,27 @@ pub enum Rejection {
     #[error("the server has as many live channels as it takes: stop one, or use another server")]
     Full,
     /// No secret, or a wrong one.
-    #[error("the key is missing or wrong: the stream key has to be CHANNEL?key=SECRET")]
+    #[error("the key is missing or wrong")]
     Unauthorised,
+    /// Another publisher has been let in in its place.
+    #[error("another encoder has taken over this channel: stop that one first, or use another channel")]
+    Replaced,
     /// The server is going away.
     #[error("the server is shutting down: try again in a moment")]
     Draining,
+}
+
+impl Rejection {
+    /// The value of the `reason` label.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Full => "full",
+            Self::Unauthorised => "unauthorised",
+            Self::Replaced => "replaced",
+            Self::Draining => "draining",
+        }
+    }
 }
 
 /// What a publisher speaks.
@@ -73,12 +89,15 @@ pub enum Rejection {
 pub enum Protocol {
     /// RTMP over TCP.
     Rtmp,
+    /// SRT over UDP, with MPEG-TS in it.
+    Srt,
 }
 
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rtmp => f.write_str("RTMP"),
+            Self::Srt => f.write_str("SRT"),
         }
     }
 }

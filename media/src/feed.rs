@@ -60,6 +60,11 @@ impl Writer {
         self.shared.changed.notify_waiters();
     }
 
+    /// Whether the feed has been ended from outside; see [`Presence::evict`].
+    pub fn is_evicted(&self) -> bool {
+        self.shared.lock().ended
+    }
+
     /// Tells, for as long as it is kept, whether this writer is still there.
     pub fn presence(&self) -> Presence {
         Presence(Arc::clone(&self.shared))
@@ -86,9 +91,15 @@ impl Drop for Writer {
 pub struct Presence(Arc<Shared>);
 
 impl Presence {
-    /// False once the writer has been dropped.
+    /// False once the writer has been dropped or evicted.
     pub fn is_present(&self) -> bool {
         !self.0.lock().ended
+    }
+
+    /// Ends the feed in its writer's place. Readers get what has been written; what is written from now on is lost.
+    pub fn evict(&self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_waiters();
     }
 }
 
@@ -199,7 +210,7 @@ struct Stretch {
 
 impl State {
     fn push(&mut self, sample: Sample) {
-        let Some(stretch) = self.stretch.clone() else { return };
+        let Some(stretch) = self.stretch.clone().filter(|_| !self.ended) else { return };
         let entry = Entry { stretch, sample };
         let begins_group = entry.is_entry_point();
         self.bytes += entry.sample.data.len();
@@ -352,6 +363,18 @@ mod tests {
         writer.push(sample(7_777, false));
         drop(writer);
         assert_eq!(drain(&mut reader).await, "S4097 7777 .");
+    }
+
+    #[tokio::test]
+    async fn an_evicted_writer_writes_into_nothing() {
+        let (mut writer, mut reader) = channel();
+        writer.start(tracks());
+        writer.push(sample(0, true));
+        let presence = writer.presence();
+        presence.evict();
+        assert!(writer.is_evicted() && !presence.is_present());
+        writer.push(sample(1, true));
+        assert_eq!(drain(&mut reader).await, "S0 0 .");
     }
 
     #[tokio::test]

@@ -218,15 +218,21 @@ mod tests {
     use touchline_media::{Format, MediaTime, Sample, TrackId, aac};
 
     use super::*;
-    use crate::config::{Keys, Ladders};
+    use crate::config::{Keys, Ladders, Takeover};
 
     const TRACK: TrackId = TrackId(1);
 
     fn channel() -> Channel {
         let hub = Hub::new(touchline_edge::Settings::default(), Metrics::default());
         let hls = packager::Settings::default();
-        let settings =
-            Settings { keys: Keys::default(), hls, ladders: Ladders::default(), workshop: None, grace: Duration::ZERO };
+        let settings = Settings {
+            keys: Keys::default(),
+            takeover: Takeover::Refuse,
+            hls,
+            ladders: Ladders::default(),
+            workshop: None,
+            grace: Duration::ZERO,
+        };
         Channel::new("main".parse().unwrap(), hub, Arc::new(settings))
     }
 

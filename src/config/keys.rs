@@ -8,7 +8,24 @@ use super::Section;
 
 /// Who may publish: keys by channel, `*` for every channel. Empty: everybody.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Keys(BTreeMap<Scope, Vec<Secret>>);
+pub(crate) struct Keys(BTreeMap<Scope, Vec<Key>>);
+
+/// A key that somebody holds.
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    /// Who it was given to, for the log. Empty: it has no name.
+    name: String,
+    secret: Secret,
+}
+
+/// Somebody may publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admitted<'a> {
+    /// Without a key: there are none.
+    Open,
+    /// By the key with this name, which may be empty.
+    By(&'a str),
+}
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
@@ -24,7 +41,7 @@ impl Keys {
             let (channel, secret) = pair
                 .split_once('=')
                 .ok_or("publish keys are written CHANNEL=SECRET, several separated by commas; * is every channel")?;
-            keys.add(channel.trim(), secret.trim())?;
+            keys.add(channel.trim(), "", secret.trim())?;
         }
         Ok(keys)
     }
@@ -34,38 +51,54 @@ impl Keys {
         self.0.is_empty()
     }
 
-    /// Whether somebody with this secret may publish to the channel.
-    pub(crate) fn admit(&self, channel: &ChannelName, secret: Option<&Secret>) -> bool {
+    /// Whether somebody with this secret may publish to the channel, and by which key.
+    pub(crate) fn admit(&self, channel: &ChannelName, secret: Option<&Secret>) -> Option<Admitted<'_>> {
         if self.is_empty() {
-            return true;
+            return Some(Admitted::Open);
         }
         let scopes = [Scope::Channel(channel.clone()), Scope::Every];
         let keys = scopes.iter().filter_map(|scope| self.0.get(scope)).flatten();
         // Every key is compared, so that the time tells nothing of which one it was.
-        secret.is_some_and(|secret| keys.filter(|key| *key == secret).count() > 0)
+        let fitting = keys.fold(None, |found: Option<&Key>, key| {
+            if Some(&key.secret) == secret { found.or(Some(key)) } else { found }
+        });
+        fitting.map(|key| Admitted::By(&key.name))
     }
 
     pub(super) fn read(&mut self, section: &mut Section<'_, '_>) {
         for channel in section.names() {
-            let mut secrets = Vec::new();
-            section.values(&channel, |text| Ok(text.to_owned()), &mut secrets);
-            for secret in secrets {
-                if let Err(why) = self.add(&channel, &secret) {
+            let mut keys = Vec::new();
+            if section.is_table(&channel) {
+                section.table(&channel, |named| {
+                    for name in named.names() {
+                        let mut secret = String::new();
+                        named.value(&name, |text| Ok(text.to_owned()), &mut secret);
+                        keys.push((name, secret));
+                    }
+                });
+            } else {
+                let mut secrets = Vec::new();
+                section.values(&channel, |text| Ok(text.to_owned()), &mut secrets);
+                keys.extend(secrets.into_iter().map(|secret| (String::new(), secret)));
+            }
+            for (name, secret) in keys {
+                if let Err(why) = self.add(&channel, &name, &secret) {
                     section.mistake(&channel, why);
                 }
             }
         }
     }
 
-    fn add(&mut self, channel: &str, secret: &str) -> Result<(), String> {
+    fn add(&mut self, channel: &str, name: &str, secret: &str) -> Result<(), String> {
         let scope = match channel {
             "*" => Scope::Every,
-            name => Scope::Channel(name.parse().map_err(|e| format!("\"{name}\" is no channel name: {e}"))?),
+            channel => Scope::Channel(channel.parse().map_err(|e| format!("\"{channel}\" is no channel name: {e}"))?),
         };
         if secret.is_empty() {
-            return Err(format!("the key of {channel} is empty"));
+            let name = if name.is_empty() { String::new() } else { format!(" \"{name}\"") };
+            return Err(format!("the key{name} of {channel} is empty"));
         }
-        self.0.entry(scope).or_default().push(Secret::new(secret));
+        self.0.entry(scope).or_default().push(Key { name: name.to_owned(), secret: Secret::new(secret) });
         Ok(())
     }
 }
@@ -84,7 +117,7 @@ mod tests {
     fn a_key_opens_its_channel_only() {
         let keys = Keys::parse("main=one, cam2=two,*=any").unwrap();
         let admit = |channel: &str, secret: Option<&str>| {
-            keys.admit(&channel.parse().unwrap(), secret.map(Secret::new).as_ref())
+            keys.admit(&channel.parse().unwrap(), secret.map(Secret::new).as_ref()).is_some()
         };
         assert!(admit("main", Some("one")));
         assert!(admit("main", Some("any")));
@@ -97,7 +130,7 @@ mod tests {
 
     #[test]
     fn without_keys_everybody_may_publish() {
-        assert!(Keys::default().admit(&"main".parse().unwrap(), None));
+        assert_eq!(Keys::default().admit(&"main".parse().unwrap(), None), Some(Admitted::Open));
     }
 
     #[test]

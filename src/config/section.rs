@@ -74,6 +74,11 @@ impl<'t, 'm> Section<'t, 'm> {
         }
     }
 
+    /// Whether the value is a table.
+    pub(super) fn is_table(&self, name: &str) -> bool {
+        self.table.get(name).is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
+    }
+
     /// The names in this table.
     pub(super) fn names(&self) -> Vec<String> {
         self.table.keys().map(|name| name.get_ref().to_string()).collect()

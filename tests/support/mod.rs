@@ -17,6 +17,7 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) http: SocketAddr,
     pub(crate) rtmp: SocketAddr,
+    pub(crate) srt: SocketAddr,
     pub(crate) admin: SocketAddr,
     /// Where the configuration has one.
     pub(crate) https: Option<SocketAddr>,
@@ -36,7 +37,14 @@ impl Server {
         let (file, log) = (dir.0.join("touchline.toml"), dir.0.join("log"));
         std::fs::write(&file, config).unwrap();
         let mut child = command
-            .args(["serve", "--http=127.0.0.1:0", "--rtmp=127.0.0.1:0", "--admin=127.0.0.1:0", "--config"])
+            .args([
+                "serve",
+                "--http=127.0.0.1:0",
+                "--rtmp=127.0.0.1:0",
+                "--srt=127.0.0.1:0",
+                "--admin=127.0.0.1:0",
+                "--config",
+            ])
             .arg(&file)
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -48,11 +56,12 @@ impl Server {
                 panic!("the server did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default())
             });
             let url = line.split_whitespace().nth(1).unwrap();
-            url.split('/').nth(2).unwrap().parse().unwrap()
+            url.split(['/', '?']).nth(2).unwrap().parse().unwrap()
         };
         let (http, rtmp, admin) = (address(), address(), address());
         let https = config.contains("[https]").then(&mut address);
-        Self { child, http, rtmp, admin, https, log, _dir: dir }
+        let srt = address();
+        Self { child, http, rtmp, srt, admin, https, log, _dir: dir }
     }
 
     /// A URL for viewers.

@@ -15,6 +15,7 @@ use super::handshake;
 use super::publication::Publication;
 use super::session::{self, Media, Output, Request, Session};
 use super::{Refusal, Settings, Target};
+use crate::health::Publisher;
 use crate::publish::Answer;
 use crate::{Awaited, Error, Metrics, Protocol, Publish, Rejection};
 
@@ -59,6 +60,8 @@ struct Connection<'a, S> {
     /// Replies on their way.
     out: Vec<u8>,
     asking: Option<Asking>,
+    /// Who asked last.
+    who: Option<Publisher>,
     publication: Option<Publication>,
     refusal: Option<Refusal>,
     unpublished: bool,
@@ -90,6 +93,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             session: Session::new(peer, random()),
             out: Vec::new(),
             asking: None,
+            who: None,
             publication: None,
             refusal: None,
             unpublished: false,
@@ -161,7 +165,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             Ok(writer) => {
                 info!("publishes");
                 self.unpublished = false;
-                self.publication = Some(Publication::new(writer));
+                let who = self.who.take();
+                self.publication = who.map(|who| Publication::new(writer, who, self.context.metrics.roster()));
                 self.context.metrics.publishers.inc();
                 let now = Instant::now();
                 // The peer was waiting for us.
@@ -197,6 +202,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         if let Err(unsupported) = publication.on_media(media, &self.context.metrics) {
             self.end_publication();
             self.refuse(unsupported.into());
+        } else if publication.is_evicted() {
+            self.end_publication();
+            self.refuse(Rejection::Replaced.into());
         }
     }
 
@@ -212,6 +220,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             if target.key.is_some() { "with a key" } else { "without a key" }
         );
         let (publish, answer) = Publish::new(target.channel, target.key, self.peer, Protocol::Rtmp, encoder);
+        self.who = Some(Publisher::of(&publish));
         let publishes = self.context.publishes.clone();
         self.asking = Some(Box::pin(async move {
             publishes.send(publish).await.ok()?;
@@ -282,6 +291,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         metrics.dropped("unpublished", dropped.unpublished - self.counted.dropped.unpublished);
         metrics.dropped("bad_data", dropped.bad_data - self.counted.dropped.bad_data);
         metrics.buffered.inc_by(signed(buffered) - signed(self.counted.buffered));
+        if let Some(publication) = &self.publication {
+            publication.link(messages, buffered);
+        }
         self.counted = Counted { messages, dropped, buffered };
     }
 
@@ -335,16 +347,7 @@ fn label(end: &Result<Farewell, Error>) -> &'static str {
         Ok(Farewell::Unpublished) => "unpublished",
         Ok(Farewell::Closed) => "closed",
         Ok(Farewell::Draining) => "draining",
-        Err(Error::Rtmp { .. }) => "protocol_error",
-        Err(Error::Refused { .. }) => "refused",
-        Err(Error::TimeOut { awaited, .. }) => match awaited {
-            Awaited::Handshake => "no_handshake",
-            Awaited::Publish => "no_publish",
-            Awaited::Byte => "idle",
-            Awaited::Media => "no_media",
-            Awaited::Reading => "not_reading",
-        },
-        Err(Error::Connection { .. }) => "broken",
+        Err(error) => error.label(),
     }
 }
 

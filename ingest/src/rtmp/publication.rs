@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use touchline_media::timeline::Clock;
 use touchline_media::{FrameRate, Kind, feed};
@@ -7,7 +8,8 @@ use tracing::{info, warn};
 use super::Media;
 use super::flv::{Damage, Demuxer, Tag, Unsupported};
 use super::message::Metadata;
-use crate::{Intake, Metrics};
+use crate::health::{Publisher, Seat};
+use crate::{Intake, Metrics, Roster};
 
 /// What a publisher sends, from being accepted to leaving.
 pub(super) struct Publication {
@@ -16,11 +18,14 @@ pub(super) struct Publication {
     declared_rate: Option<FrameRate>,
     /// What has been logged: each kind of damage, and the encoder's name, once.
     told: BTreeSet<&'static str>,
+    _seat: Seat,
 }
 
 impl Publication {
-    pub(super) fn new(writer: feed::Writer) -> Self {
-        Self { demuxer: Demuxer::default(), intake: Intake::new(writer), declared_rate: None, told: BTreeSet::new() }
+    pub(super) fn new(writer: feed::Writer, who: Publisher, roster: &Roster) -> Self {
+        let intake = Intake::new(writer);
+        let seat = roster.enter(who, intake.health(), Instant::now());
+        Self { demuxer: Demuxer::default(), intake, declared_rate: None, told: BTreeSet::new(), _seat: seat }
     }
 
     pub(super) fn on_metadata(&mut self, metadata: Metadata) {
@@ -75,6 +80,17 @@ impl Publication {
                 }
             }
         }
+    }
+
+    /// Whether another publisher has taken its place.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.intake.is_evicted()
+    }
+
+    /// What the connection has come to.
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    pub(super) fn link(&self, messages: u64, buffered: usize) {
+        self.intake.health().link([("messages", messages as f64), ("buffered_bytes", buffered as f64)]);
     }
 
     pub(super) fn finish(self) {

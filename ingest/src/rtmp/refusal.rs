@@ -18,7 +18,7 @@ pub enum Refusal {
     #[error("this connection publishes already: use a connection for each channel")]
     Second,
     /// The server does not want this publisher.
-    #[error("{0}")]
+    #[error("{0}{hint}", hint = hint(*.0))]
     Rejected(#[from] Rejection),
     /// A codec that cannot be taken.
     #[error("{0}")]
@@ -29,7 +29,7 @@ impl Refusal {
     /// The code of the `onStatus` that tells the client. librtmp gives up on `Denied` and `Rejected` at once.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::App | Self::StreamKey(_) | Self::Second | Self::Rejected(Rejection::Busy) => {
+            Self::App | Self::StreamKey(_) | Self::Second | Self::Rejected(Rejection::Busy | Rejection::Replaced) => {
                 "NetStream.Publish.BadName"
             }
             Self::Rejected(Rejection::Unauthorised) => "NetStream.Publish.Denied",
@@ -45,11 +45,16 @@ impl Refusal {
             Self::App => "app",
             Self::StreamKey(_) => "stream_key",
             Self::Second => "second_publish",
-            Self::Rejected(Rejection::Busy) => "busy",
-            Self::Rejected(Rejection::Full) => "full",
-            Self::Rejected(Rejection::Unauthorised) => "unauthorised",
-            Self::Rejected(Rejection::Draining) => "draining",
+            Self::Rejected(why) => why.label(),
             Self::Unsupported(_) => "codec",
         }
+    }
+}
+
+/// What goes on after the words of a rejection.
+fn hint(why: Rejection) -> &'static str {
+    match why {
+        Rejection::Unauthorised => ": the stream key has to be CHANNEL?key=SECRET",
+        _ => "",
     }
 }
