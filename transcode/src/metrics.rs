@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use std::time::Duration;
 
 use touchline_media::ChannelName;
 
@@ -15,9 +17,9 @@ use crate::message::RungReport;
 pub struct Metrics {
     workers: Gauge,
     deaths: Family<ChannelLabel, Counter>,
-    frames_in: Family<RungLabel, Gauge>,
-    frames_out: Family<RungLabel, Gauge>,
-    shed: Family<RungLabel, Gauge>,
+    frames_in: Family<RungLabel, Counter>,
+    frames_out: Family<RungLabel, Counter>,
+    shed: Family<RungLabel, Counter>,
     queued: Family<RungLabel, Gauge>,
     lag: Family<RungLabel, Histogram>,
 }
@@ -57,18 +59,9 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("touchline_transcode");
         registry.register("workers", "Worker processes at work", metrics.workers.clone());
         registry.register("worker_deaths", "Worker processes that died or did not answer", metrics.deaths.clone());
-        let rung = "since the worker of the channel started";
-        registry.register(
-            "frames_in",
-            format!("Pictures that went to be scaled and encoded, {rung}"),
-            metrics.frames_in.clone(),
-        );
-        registry.register("frames_out", format!("Access units that came of them, {rung}"), metrics.frames_out.clone());
-        registry.register(
-            "frames_shed",
-            format!("Pictures left out because too many waited, {rung}"),
-            metrics.shed.clone(),
-        );
+        registry.register("frames_in", "Pictures that went to be scaled and encoded", metrics.frames_in.clone());
+        registry.register("frames_out", "Access units that came of them", metrics.frames_out.clone());
+        registry.register("frames_shed", "Pictures left out because too many waited", metrics.shed.clone());
         registry.register("frames_queued", "Pictures that wait to be scaled and encoded", metrics.queued.clone());
         registry.register(
             "lag_seconds",
@@ -86,7 +79,7 @@ impl Metrics {
 
     /// The metrics of a channel, until they are dropped.
     pub(crate) fn channel(&self, channel: &ChannelName) -> ChannelMetrics {
-        ChannelMetrics { metrics: self.clone(), channel: channel.to_string(), rungs: Vec::new() }
+        ChannelMetrics { metrics: self.clone(), channel: channel.to_string(), rungs: BTreeMap::new() }
     }
 }
 
@@ -105,7 +98,15 @@ impl Drop for AtWork {
 pub(crate) struct ChannelMetrics {
     metrics: Metrics,
     channel: String,
-    rungs: Vec<RungLabel>,
+    rungs: BTreeMap<String, Rung>,
+}
+
+/// A rung that has been told of.
+#[derive(Debug)]
+struct Rung {
+    label: RungLabel,
+    /// What its worker said last.
+    said: RungReport,
 }
 
 impl ChannelMetrics {
@@ -114,44 +115,75 @@ impl ChannelMetrics {
     }
 
     pub(crate) fn lag(&mut self, rung: &str, lag: Duration) {
-        let label = self.rung_label(rung);
-        self.metrics.lag.get_or_create(&label).observe(lag.as_secs_f64());
+        let family = self.metrics.lag.clone();
+        family.get_or_create(&self.rung(rung).label).observe(lag.as_secs_f64());
     }
 
     pub(crate) fn report(&mut self, rung: &str, report: &RungReport) {
-        let label = self.rung_label(rung);
-        let set = |family: &Family<RungLabel, Gauge>, value: u64| {
-            family.get_or_create(&label).set(i64::try_from(value).unwrap_or(i64::MAX));
+        let metrics = self.metrics.clone();
+        let Rung { label, said } = self.rung(rung);
+        // Another worker counts from nought.
+        let before = if report.frames_in < said.frames_in { RungReport::default() } else { said.clone() };
+        let count = |family: &Family<RungLabel, Counter>, now: u64, before: u64| {
+            family.get_or_create(label).inc_by(now.saturating_sub(before));
         };
-        set(&self.metrics.frames_in, report.frames_in);
-        set(&self.metrics.frames_out, report.frames_out);
-        set(&self.metrics.shed, report.shed);
-        set(&self.metrics.queued, report.queued.into());
+        count(&metrics.frames_in, report.frames_in, before.frames_in);
+        count(&metrics.frames_out, report.frames_out, before.frames_out);
+        count(&metrics.shed, report.shed, before.shed);
+        metrics.queued.get_or_create(label).set(report.queued.into());
+        *said = report.clone();
     }
 
     fn channel_label(&self) -> ChannelLabel {
         ChannelLabel { channel: self.channel.clone() }
     }
 
-    fn rung_label(&mut self, rung: &str) -> RungLabel {
-        if let Some(known) = self.rungs.iter().find(|label| label.rung == rung) {
-            return known.clone();
-        }
-        let label = RungLabel { channel: self.channel.clone(), rung: rung.to_owned() };
-        self.rungs.push(label.clone());
-        label
+    fn rung(&mut self, name: &str) -> &mut Rung {
+        let label = || RungLabel { channel: self.channel.clone(), rung: name.to_owned() };
+        let unheard = || Rung { label: label(), said: RungReport::default() };
+        self.rungs.entry(name.to_owned()).or_insert_with(unheard)
     }
 }
 
 impl Drop for ChannelMetrics {
     fn drop(&mut self) {
         self.metrics.deaths.remove(&self.channel_label());
-        for label in &self.rungs {
+        for Rung { label, .. } in self.rungs.values() {
             let Metrics { frames_in, frames_out, shed, queued, lag, .. } = &self.metrics;
-            for family in [frames_in, frames_out, shed, queued] {
+            for family in [frames_in, frames_out, shed] {
                 family.remove(label);
             }
+            queued.remove(label);
             lag.remove(label);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    fn figures(registry: &Registry) -> Vec<String> {
+        let mut text = String::new();
+        encode(&mut text, registry).unwrap();
+        let frames = text.lines().filter_map(|line| line.strip_prefix("touchline_transcode_frames_"));
+        frames.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn pictures_are_counted_on_when_another_worker_takes_over() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let mut channel = metrics.channel(&"main".parse().unwrap());
+        for (frames_in, frames_out, shed, queued) in [(3, 1, 0, 2), (10, 9, 4, 1), (2, 1, 1, 1)] {
+            channel.report("480p", &RungReport { stream: 0, frames_in, frames_out, shed, queued });
+        }
+        let rung = r#"{channel="main",rung="480p"}"#;
+        let expected = [("in_total", 12), ("out_total", 10), ("shed_total", 5), ("queued", 1)];
+        assert_eq!(figures(&registry), expected.map(|(name, count)| format!("{name}{rung} {count}")));
+        drop(channel);
+        assert!(figures(&registry).is_empty());
     }
 }
