@@ -1,7 +1,11 @@
 //! Opus: the identification header of RFC 7845 5.1, the `OpusSpecificBox` of the encapsulation in ISO BMFF 4.3.2, and how
 //! long a packet lasts (RFC 6716 3).
 
+mod packet;
+
 use crate::{Error, Timescale};
+
+pub use packet::packet_duration;
 
 /// Ticks per second of all Opus, whatever the encoder was given (RFC 7845 4).
 pub const TIMESCALE: Timescale = Timescale::FORTY_EIGHT_KHZ;
@@ -117,12 +121,21 @@ impl Config {
         }
     }
 
+    /// Whether a decoder will take a packet: an error that names what is wrong with its frames, else how long it lasts, in
+    /// ticks of [`TIMESCALE`].
+    pub fn check(&self, packet: &[u8]) -> Result<u32, Error> {
+        packet::check(packet, self.streams())
+    }
+
+    fn streams(&self) -> u8 {
+        self.mapping.as_ref().map_or(1, |mapping| mapping.streams)
+    }
+
     /// A packet of silence of [`USUAL_DURATION`].
     pub fn silence(&self) -> Vec<u8> {
-        let streams = self.mapping.as_ref().map_or(1, |mapping| mapping.streams);
         let [toc, frame @ ..] = SILENCE;
         // RFC 7845 3, RFC 6716 B: all streams but the last tell the length of their frame.
-        let mut packet: Vec<u8> = (1..streams).flat_map(|_| [toc, 2].into_iter().chain(frame)).collect();
+        let mut packet: Vec<u8> = (1..self.streams()).flat_map(|_| [toc, 2].into_iter().chain(frame)).collect();
         packet.extend(SILENCE);
         packet
     }
@@ -170,34 +183,7 @@ impl Mapping {
     }
 }
 
-/// How long a packet lasts, in ticks of [`TIMESCALE`]. Of several streams, which all last as long, the first tells.
-pub fn packet_duration(packet: &[u8]) -> Result<u32, Error> {
-    let truncated = Error::Truncated { what: PACKET, len: packet.len() };
-    let Some(toc) = packet.first() else { return Err(truncated) };
-    // RFC 6716 3.1, table 2: durations of a frame by the configuration in the upper five bits.
-    let frame = match (toc >> 3, toc >> 3 & 3) {
-        (0..12, 3) => 2_880,
-        (0..12, nth) => 480 << nth,
-        (12..16, nth) => 480 << (nth & 1),
-        (_, nth) => 120_u32 << nth,
-    };
-    let frames = match toc & 3 {
-        0 => 1,
-        1 | 2 => 2,
-        // 3.2.5: the lower six bits of the byte that follows.
-        _ => match packet.get(1) {
-            Some(count) => u32::from(count & 0x3f),
-            None => return Err(truncated),
-        },
-    };
-    match frames * frame {
-        duration @ 1..=MAX_DURATION => Ok(duration),
-        _ => Err(Error::Unsupported { what: PACKET, field: "frame count", value: frames }),
-    }
-}
-
 const WHAT: &str = "OpusHead";
-const PACKET: &str = "Opus packet";
 const MAGIC: &[u8] = b"OpusHead";
 /// Family 1 has no more.
 const MAX_CHANNELS: u8 = 8;
@@ -272,30 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_lasts_as_long_as_its_frames() {
-        let frame = |config: u8| packet_duration(&[config << 3]).unwrap();
-        // RFC 6716 table 2.
-        assert_eq!([0, 1, 2, 3, 8, 11].map(frame), [480, 960, 1_920, 2_880, 480, 2_880]);
-        assert_eq!([12, 13, 14, 15].map(frame), [480, 960, 480, 960]);
-        assert_eq!([16, 17, 18, 19, 28, 31].map(frame), [120, 240, 480, 960, 120, 960]);
-        assert_eq!(packet_duration(&[31 << 3 | 1]), Ok(1_920));
-        assert_eq!(packet_duration(&[31 << 3 | 2]), Ok(1_920));
-        assert_eq!(packet_duration(&[31 << 3 | 3, 0xc6]), Ok(5_760));
-        let refused = |packet: &[u8]| packet_duration(packet).unwrap_err().to_string();
-        assert_eq!(refused(&[]), "Opus packet is cut short: 0 bytes");
-        assert_eq!(refused(&[31 << 3 | 3]), "Opus packet is cut short: 1 bytes");
-        assert_eq!(refused(&[31 << 3 | 3, 7]), "Opus packet has unsupported frame count 7");
-        assert_eq!(refused(&[31 << 3 | 3, 0x80]), "Opus packet has unsupported frame count 0");
-    }
-
-    #[test]
     fn silence_is_a_frame_for_each_stream() {
         let silence = Config::new(2).unwrap().silence();
-        assert_eq!((silence.as_slice(), packet_duration(&silence)), (&SILENCE[..], Ok(USUAL_DURATION)));
+        assert_eq!((silence.as_slice(), Config::new(2).unwrap().check(&silence)), (&SILENCE[..], Ok(USUAL_DURATION)));
         let surround = Config::new(6).unwrap().silence();
         let delimited = [0xf8, 2, 0xff, 0xfe];
         assert_eq!(surround, [&delimited[..], &delimited, &delimited, &SILENCE].concat());
-        assert_eq!(packet_duration(&surround), Ok(USUAL_DURATION));
+        assert_eq!(Config::new(6).unwrap().check(&surround), Ok(USUAL_DURATION));
     }
 
     proptest! {
@@ -305,13 +274,6 @@ mod tests {
                 if let Ok(config) = Config::parse_head(&head) {
                     prop_assert_eq!(Config::parse_head(&config.head()), Ok(config));
                 }
-            }
-        }
-
-        #[test]
-        fn any_packet_lasts_at_most_120_ms(bytes in prop::collection::vec(any::<u8>(), 0..4)) {
-            if let Ok(duration) = packet_duration(&bytes) {
-                prop_assert!((120..=MAX_DURATION).contains(&duration) && duration % 120 == 0);
             }
         }
     }
