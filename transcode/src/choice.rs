@@ -8,7 +8,7 @@ use crate::Notice;
 use crate::cost::{Budget, Costs, Millicores, Reservation, affordable};
 use crate::plan::{Audio, AudioRung, Codec, Encoder, Keys, Plan, Video, VideoRung};
 use crate::rendition::{Made, Rendition};
-use crate::rung::{self, Bitrate, Ladder, MAX_AUDIO_RUNGS, MAX_RUNGS, Profile, Rung};
+use crate::rung::{self, Bitrate, Ladder, MAX_AUDIO_RUNGS, MAX_RUNGS, Profile, Rung, USUAL_AUDIO};
 use crate::source::Source;
 
 /// The number of the rendition that takes the place of the source; the others count from 0.
@@ -74,9 +74,9 @@ impl Abilities {
         self.encoders.iter().find(|(known, _)| *known == encoder).map_or(UNMEASURED, |(_, costs)| *costs)
     }
 
-    /// Whether a ladder can be chosen: an encoder for it is known, or there will be none.
+    /// Whether a ladder can be chosen: an encoder for it is known, or there will be none, or none is wanted.
     pub(crate) fn suffice(&self, settings: &Settings) -> bool {
-        self.complete || self.best(settings, settings.codec(), &[]).is_some()
+        self.complete || settings.profile == Profile::Off || self.best(settings, settings.codec(), &[]).is_some()
     }
 
     /// The most wanted encoder that has not failed.
@@ -97,6 +97,8 @@ pub(crate) struct Choice {
     pub(crate) renditions: Vec<Rendition>,
     /// Whether the pictures of the source are no rendition themselves.
     pub(crate) replaces_source: bool,
+    /// Whether sound is made even where no pictures are.
+    needs_sound: bool,
     /// What makes the pictures.
     pub(crate) encoder: Option<Encoder>,
     /// What has failed.
@@ -111,25 +113,47 @@ impl Choice {
         let none = Self {
             renditions: Vec::new(),
             replaces_source: false,
+            needs_sound: source.needs_sound(),
             encoder: None,
             failed: Vec::new(),
             reservation: None,
         };
         let pictures = source.pictures();
-        let Some(ladder) = settings.profile.ladder(&pictures) else { return (none, Vec::new()) };
+        let ladder = pictures.and_then(|pictures| Some((pictures, settings.profile.ladder(&pictures)?)));
+        let (mut choice, mut notices) = match ladder {
+            Some((pictures, ladder)) => none.with_pictures(settings, abilities, &pictures, &ladder),
+            None => (none, Vec::new()),
+        };
+        let rates = choice.sound(settings, source);
+        let sound = (FIRST_AUDIO_STREAM..).zip(&rates);
+        choice.renditions.extend(sound.map(|(stream, &bitrate)| Rendition::new(stream, Made::Audio { bitrate })));
+        if choice.needs_sound {
+            notices.push(Notice::Sound { rates });
+        }
+        (choice, notices)
+    }
+
+    /// Chooses the pictures of a ladder.
+    fn with_pictures(
+        self,
+        settings: &Settings,
+        abilities: &Abilities,
+        pictures: &rung::Source,
+        ladder: &Ladder,
+    ) -> (Self, Vec<Notice>) {
         let Some(encoder) = abilities.best(settings, settings.codec(), &[]) else {
-            return (none, vec![Notice::NoEncoder]);
+            return (self, vec![Notice::NoEncoder]);
         };
         let costs = abilities.costs(encoder);
-        let top = (settings.passthrough == Passthrough::Never).then(|| ladder.top(&pictures));
-        let below = ladder.below(&pictures).into_iter().take(MAX_RUNGS - 1);
+        let top = (settings.passthrough == Passthrough::Never).then(|| ladder.top(pictures));
+        let below = ladder.below(pictures).into_iter().take(MAX_RUNGS - 1);
         let wanted: Vec<Rung> = top.into_iter().chain(below).collect();
 
-        let (cost, left) = (costs.of(&pictures, &wanted), abilities.budget.left());
+        let (cost, left) = (costs.of(pictures, &wanted), abilities.budget.left());
         let mut notices = Vec::new();
         let mut rungs = wanted.clone();
         if cost > left && settings.profile == Profile::Auto {
-            rungs = affordable(&costs, &pictures, &wanted, left);
+            rungs = affordable(&costs, pictures, &wanted, left);
             let gone = wanted.len() - rungs.len();
             notices.push(Notice::LeftOut { rungs: wanted.get(..gone).unwrap_or_default().to_vec(), cost, left });
         } else if cost > left {
@@ -137,20 +161,35 @@ impl Choice {
         }
         // Where the top does not fit, the source as it is is better than none.
         let replaces_source = top.is_some_and(|top| rungs.first() == Some(&top));
-        let cost = costs.of(&pictures, &rungs);
+        let cost = costs.of(pictures, &rungs);
         let used = (!rungs.is_empty()).then_some(encoder);
         notices.push(Notice::Chosen { rungs: rungs.clone(), encoder: used, cost, passthrough: !replaces_source });
         let reservation = (!rungs.is_empty()).then(|| abilities.budget.insist(cost));
-        let renditions = renditions(source, &ladder, &rungs, replaces_source, encoder.codec());
-        (Self { renditions, replaces_source, encoder: used, reservation, ..none }, notices)
+        // The top that replaces the source may come and go: the numbers of the others do not depend on it.
+        let streams = replaces_source.then_some(TOP_STREAM).into_iter().chain(0..);
+        let renditions = streams.zip(&rungs);
+        let renditions =
+            renditions.map(|(stream, &rung)| Rendition::new(stream, made(rung, pictures, encoder.codec()))).collect();
+        (Self { renditions, replaces_source, encoder: used, reservation, ..self }, notices)
+    }
+
+    /// What is made of the sound, beside the pictures that have been chosen.
+    fn sound(&self, settings: &Settings, source: &Source) -> Vec<Bitrate> {
+        let ladder = source.pictures().and_then(|pictures| settings.profile.ladder(&pictures));
+        let rates = ladder.map_or(USUAL_AUDIO.to_vec(), |ladder| ladder.audio);
+        let rates = rates.into_iter().take(MAX_AUDIO_RUNGS);
+        match &source.audio {
+            Some(_) if self.needs_sound => rates.collect(),
+            // The first is the source's own, and sound for rungs that are not there is no use.
+            Some(_) if !self.renditions.is_empty() => rates.skip(1).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Makes a rendition of the source's size in place of the source, as the top one, if the machine can carry it.
     pub(crate) fn replace_source(&mut self, settings: &Settings, abilities: &Abilities, source: &Source) -> bool {
-        let pictures = source.pictures();
-        let (Some(ladder), Some(encoder)) = (settings.profile.ladder(&pictures), self.encoder) else {
-            return false;
-        };
+        let (Some(pictures), Some(encoder)) = (source.pictures(), self.encoder) else { return false };
+        let Some(ladder) = settings.profile.ladder(&pictures) else { return false };
         let top = ladder.top(&pictures);
         let rungs = self.at_work().filter_map(|rendition| match rendition.made {
             Made::Video { rung, .. } => Some(rung),
@@ -197,43 +236,52 @@ impl Choice {
 
     /// What a worker has to do, from where the renditions are; `None` where there is nothing.
     pub(crate) fn plan(&self, source: &Source, settings: &Settings) -> Option<Plan> {
-        let encoder = self.encoder?;
-        let pictures = source.pictures();
+        let (video, audio) = (self.video_plan(source, settings), self.audio_plan(source));
+        (video.is_some() || audio.is_some()).then_some(Plan { video, audio })
+    }
+
+    fn video_plan(&self, source: &Source, settings: &Settings) -> Option<Video> {
+        let (encoder, track, pictures) = (self.encoder?, source.video.as_ref()?, source.pictures()?);
         let keys = if self.replaces_source {
-            let every = MediaTime::from_duration(settings.keyframe_interval, source.video.timescale).ticks();
+            let every = MediaTime::from_duration(settings.keyframe_interval, track.timescale).ticks();
             Keys::Every(u32::try_from(every).unwrap_or(u32::MAX))
         } else {
             Keys::Source
         };
-        let (mut video, mut audio) = (Vec::new(), Vec::new());
-        for Rendition { stream, made, newest, .. } in self.at_work() {
-            let (stream, after) = (*stream, *newest);
-            match *made {
-                Made::Video { rung, width, .. } => {
-                    let (height, bitrate) = (rung.height, rung.bitrate.0);
-                    video.push(VideoRung { stream, encoder, width, height, bitrate, after });
-                }
-                Made::Audio { bitrate } => audio.push(AudioRung { stream, bitrate: bitrate.0, after }),
+        let rungs = self.at_work().filter_map(|&Rendition { stream, made, newest: after, .. }| match made {
+            Made::Video { rung, width, .. } => {
+                let (height, bitrate) = (rung.height, rung.bitrate.0);
+                Some(VideoRung { stream, encoder, width, height, bitrate, after })
             }
-        }
-        let audio = source.audio.as_ref().filter(|_| !audio.is_empty()).and_then(|track| {
-            Some(Audio { source: Source::planned(track)?, channels: Source::channels(track), rungs: audio })
+            Made::Audio { .. } => None,
         });
         let video = Video {
-            source: Source::planned(&source.video)?,
+            source: Source::planned(track)?,
             width: pictures.width,
             height: pictures.height,
-            frame_ticks: source.video.frame_ticks,
+            frame_ticks: track.frame_ticks,
             keys,
-            rungs: video,
+            rungs: rungs.collect(),
             thumbnail: Some(THUMBNAIL_HEIGHT),
         };
-        (!video.rungs.is_empty()).then_some(Plan { video: Some(video), audio })
+        (!video.rungs.is_empty()).then_some(video)
+    }
+
+    fn audio_plan(&self, source: &Source) -> Option<Audio> {
+        let track = source.audio.as_ref()?;
+        let rungs = self.at_work().filter_map(|&Rendition { stream, made, newest: after, .. }| match made {
+            Made::Audio { bitrate } => Some(AudioRung { stream, bitrate: bitrate.0, after }),
+            Made::Video { .. } => None,
+        });
+        let (channels, rungs) = (Source::channels(track), rungs.collect());
+        let audio = Audio { source: Source::planned(track)?, channels, rungs };
+        (!audio.rungs.is_empty()).then_some(audio)
     }
 
     /// Another encoder, or where there is none a smaller ladder. Returns what to tell of it.
     pub(crate) fn demote(&mut self, settings: &Settings, abilities: &Abilities) -> Notice {
-        if let Some(from) = self.encoder {
+        let pictures = self.at_work().any(Rendition::is_video);
+        if let Some(from) = self.encoder.filter(|_| pictures) {
             self.failed.push(from);
             if let Some(to) = abilities.best(settings, from.codec(), &self.failed) {
                 self.encoder = Some(to);
@@ -249,7 +297,7 @@ impl Choice {
             self.renditions.remove(0);
         }
         if self.at_work().all(|rendition| !rendition.is_video()) {
-            self.renditions.iter_mut().for_each(|rendition| rendition.given_up = true);
+            self.renditions.iter_mut().for_each(|rendition| rendition.given_up |= !self.needs_sound);
             self.reservation = None;
         }
         Notice::GivenUp { rung }
@@ -266,22 +314,6 @@ impl Choice {
             })
             .collect()
     }
-}
-
-fn renditions(source: &Source, ladder: &Ladder, rungs: &[Rung], replaced: bool, codec: Codec) -> Vec<Rendition> {
-    let pictures = source.pictures();
-    // The top that replaces the source may come and go: the numbers of the others do not depend on it.
-    let streams = replaced.then_some(TOP_STREAM).into_iter().chain(0..);
-    let video = streams.zip(rungs).map(|(stream, &rung)| Rendition::new(stream, made(rung, &pictures, codec)));
-    // The first is the source's own, and sound for rungs that are not there is no use.
-    let audio: &[Bitrate] = match &source.audio {
-        Some(_) if !rungs.is_empty() => {
-            ladder.audio.get(1..MAX_AUDIO_RUNGS.min(ladder.audio.len())).unwrap_or_default()
-        }
-        _ => &[],
-    };
-    let audio = (FIRST_AUDIO_STREAM..).zip(audio);
-    video.chain(audio.map(|(stream, &bitrate)| Rendition::new(stream, Made::Audio { bitrate }))).collect()
 }
 
 fn made(rung: Rung, pictures: &rung::Source, codec: Codec) -> Made {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use touchline_media::{Sample, Track, TrackId, feed};
+use touchline_media::{Kind, Sample, Track, TrackId, feed};
 
 use crate::choice::{Abilities, Choice, Settings};
 use crate::faults::Faults;
@@ -205,7 +205,7 @@ impl Conductor {
 
     fn sample(&mut self, sample: Sample, now: Instant) {
         let Some(run) = self.run() else { return self.output(Output::Sample(sample)) };
-        if run.restart_at_key && sample.sync && sample.track == run.source.video.id {
+        if run.restart_at_key && sample.sync && run.source.leader() == Some(sample.track) {
             return self.finish(Next::From(sample), now);
         }
         let input = run.take(&sample, now);
@@ -337,6 +337,11 @@ impl Conductor {
         let Some((_, choice)) = &self.choice else { return };
         let Some(plan) = choice.plan(&run.source, &self.settings) else { return };
         (run.has_worker, run.fault, run.watch) = (true, None, Watch::new(now));
+        run.needed = match (&plan.video, &plan.audio) {
+            (Some(_), Some(_)) => &[Kind::Video, Kind::Audio],
+            (Some(_), None) => &[Kind::Video],
+            (None, _) => &[Kind::Audio],
+        };
         self.acts.push_back(Act::Spawn(plan));
         let resting = run.overload.resting().iter().map(|&stream| Request::Switch { stream, on: false });
         let replayed = run.replayed().map(Request::Input);

@@ -10,6 +10,7 @@ use crate::conductor::{Act, Conductor, Output};
 use crate::metrics::{AtWork, ChannelMetrics};
 use crate::plan::Plan;
 use crate::process::{Event, Process};
+use crate::rung::Profile;
 use crate::workshop::Workshop;
 
 /// The ladder of one channel, over all its publishers: it reads the source and hands on all renditions.
@@ -32,8 +33,10 @@ struct Worker {
 impl Ladder {
     /// The ladder of a channel; waits until it is known what this machine can do.
     pub async fn open(channel: &ChannelName, settings: Arc<Settings>, workshop: Workshop) -> Self {
-        // It starts while the source is looked at.
-        workshop.restock();
+        if settings.profile != Profile::Off {
+            // It starts while the source is looked at.
+            workshop.restock();
+        }
         workshop.explored(&settings).await;
         let conductor = Conductor::new(settings, workshop.abilities());
         let metrics = workshop.metrics().channel(channel);

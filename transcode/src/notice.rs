@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::cost::Millicores;
 use crate::faults::Remedy;
 use crate::plan::Encoder;
-use crate::rung::Rung;
+use crate::rung::{Bitrate, Rung};
 
 /// Something that the operator should know; its `Display` says what and what to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,11 @@ pub enum Notice {
         cost: Millicores,
         /// Whether the source itself is the top rendition.
         passthrough: bool,
+    },
+    /// What is made of sound that not every player knows.
+    Sound {
+        /// The renditions.
+        rates: Vec<Bitrate>,
     },
     /// The machine cannot carry all rungs that the profile has for the source.
     LeftOut {
@@ -89,7 +94,8 @@ pub enum Notice {
 impl Notice {
     /// Whether the operator may have to do something.
     pub fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Chosen { .. } | Self::Overload { back: true, .. } | Self::Recovered { .. })
+        let good = matches!(self, Self::Chosen { .. } | Self::Sound { .. } | Self::Recovered { .. });
+        !good && !matches!(self, Self::Overload { back: true, .. })
     }
 }
 
@@ -104,6 +110,10 @@ impl fmt::Display for Notice {
                 "no encoder for the ladder works here, so the source is passed through as it is: see `touchline encoders`",
             ),
             Self::Chosen { .. } => f.write_str("no ladder for this source: nothing smaller would be worth making"),
+            Self::Sound { rates } => {
+                let rates: Vec<String> = rates.iter().map(ToString::to_string).collect();
+                write!(f, "the sound is Opus, which not every player knows: it is made in AAC too, at {}", rates.join(" and "))
+            }
             Self::LeftOut { rungs, cost, left } => write!(
                 f,
                 "the machine cannot carry {} ({cost} of processor for the whole ladder, {left} free): left out. Move channels to \

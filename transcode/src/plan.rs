@@ -33,9 +33,13 @@ pub struct Video {
 }
 
 /// Decode once, then encode for each rung, in stereo at most and at the source's sampling rate.
+///
+/// Of AAC each access unit is made of the one at the same PTS, so that what the source leaves out is left out. Of Opus they
+/// follow each other at whole multiples of 1024 samples from a PTS of 0 on, whichever worker makes them, and what the source
+/// leaves out is silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audio {
-    /// What the access units are. Its timescale is the sampling rate.
+    /// What the access units are. Its timescale is the sampling rate, 48 kHz for Opus.
     pub source: Source,
     /// Channels of the source.
     pub channels: u8,
@@ -50,7 +54,7 @@ pub struct Source {
     pub codec: Codec,
     /// Ticks per second.
     pub timescale: u32,
-    /// The decoder configuration record: avcC, hvcC, av1C, `AudioSpecificConfig`.
+    /// The decoder configuration record: avcC, hvcC, av1C, `AudioSpecificConfig`, `OpusHead`.
     pub record: Vec<u8>,
 }
 
@@ -66,6 +70,8 @@ pub enum Codec {
     Av1,
     /// MPEG-4 AAC, raw access units.
     Aac,
+    /// Opus, packets.
+    Opus,
 }
 
 /// Which pictures are IDRs in every rung.

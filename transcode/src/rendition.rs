@@ -42,7 +42,7 @@ pub(crate) struct Fit {
 impl Fit {
     pub(crate) fn of(rendition: &Rendition, encoder: Option<Encoder>, source: &Source) -> Self {
         let (track, encoder) = match rendition.made {
-            Made::Video { .. } => (Some(&source.video), encoder),
+            Made::Video { .. } => (source.video.as_ref(), encoder),
             Made::Audio { .. } => (source.audio.as_ref(), None),
         };
         let timescale = track.map_or(0, |track| track.timescale.get());
@@ -93,17 +93,25 @@ impl Rendition {
 
     /// Its track, on the timeline of the track it is made of; `None` before its decoder configuration has come.
     pub(crate) fn track(&self, source: &Track) -> Option<Track> {
-        let bitrate = match self.made {
-            Made::Video { rung, .. } => rung.bitrate,
-            Made::Audio { bitrate } => bitrate,
+        let (bitrate, frame_ticks) = match self.made {
+            Made::Video { rung, .. } => (rung.bitrate, source.frame_ticks),
+            Made::Audio { bitrate } => (bitrate, sound_frame(source)),
         };
         Some(Track {
             id: self.track_id(),
             timescale: source.timescale,
             format: self.format()?.clone(),
-            frame_ticks: source.frame_ticks,
+            frame_ticks,
             bitrate: Some(bitrate.0),
             language: source.language,
         })
+    }
+}
+
+/// Ticks from one access unit of AAC to the next: as in a source of AAC, and made of Opus at its sampling rate.
+fn sound_frame(source: &Track) -> Option<u32> {
+    match source.format {
+        Format::Opus(_) => Some(aac::FRAME_LEN),
+        _ => source.frame_ticks,
     }
 }

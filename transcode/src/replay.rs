@@ -1,5 +1,7 @@
 //! What a worker that takes over has to be given again.
 
+use std::time::Duration;
+
 use touchline_media::{Kind, Sample};
 
 /// The most samples that are kept; a source without sync samples cannot be taken over.
@@ -7,9 +9,14 @@ const MAX_SAMPLES: usize = 2_048;
 /// The most bytes of samples that are kept.
 const MAX_BYTES: usize = 24 * 1_024 * 1_024;
 
+/// How long a group of sound alone is.
+const SOUND_GROUP: Duration = Duration::from_secs(2);
+
 /// The samples of the source that a decoder needs to go on from where the rungs are, in the order they came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Replay {
+    /// Whether groups are of pictures; else sound alone is kept, every sample of which is a sync sample.
+    pictures: bool,
     /// The group of pictures before the current one, until every rung is past it.
     before: Group,
     current: Group,
@@ -24,8 +31,16 @@ struct Group {
 }
 
 impl Replay {
+    pub(crate) fn new(pictures: bool) -> Self {
+        Self { pictures, before: Group::default(), current: Group::default() }
+    }
+
     pub(crate) fn push(&mut self, kind: Kind, sample: &Sample) {
-        if kind == Kind::Video && sample.sync {
+        let begins = match kind {
+            Kind::Video => sample.sync,
+            Kind::Audio => !self.pictures && self.current.lasts_to(sample) >= SOUND_GROUP,
+        };
+        if begins {
             self.before = std::mem::take(&mut self.current);
             self.current.sync = Some(sample.pts.ticks());
         }
@@ -33,7 +48,7 @@ impl Replay {
         self.current.samples.push((kind, sample.clone()));
         let all = self.before.samples.len() + self.current.samples.len();
         if all > MAX_SAMPLES || self.before.bytes + self.current.bytes > MAX_BYTES {
-            *self = Self::default();
+            *self = Self::new(self.pictures);
         }
     }
 
@@ -49,6 +64,14 @@ impl Replay {
         let usable = |group: &&Group| group.sync.is_some();
         // Without the sync sample of the group before, the current one is all that can be decoded.
         [&self.before, &self.current].into_iter().filter(usable).flat_map(|group| &group.samples)
+    }
+}
+
+impl Group {
+    /// How long it is, with this sample; for ever without any.
+    fn lasts_to(&self, sample: &Sample) -> Duration {
+        let first = self.samples.first();
+        first.map_or(Duration::MAX, |(_, first)| (sample.pts - first.pts).to_duration())
     }
 }
 
@@ -73,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_group_is_kept_until_every_rung_is_past_it() {
-        let mut replay = Replay::default();
+        let mut replay = Replay::new(true);
         for pts in 1..6 {
             push(&mut replay, pts, pts == 2 || pts == 4, 1);
         }
@@ -86,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_kept_whole_is_not_kept() {
-        let mut replay = Replay::default();
+        let mut replay = Replay::new(true);
         push(&mut replay, 0, true, MAX_BYTES);
         push(&mut replay, 1, false, 1);
         push(&mut replay, 2, false, 1);

@@ -36,6 +36,9 @@ pub enum Profile {
     Own(Ladder),
 }
 
+/// What sound is made in where no ladder says otherwise.
+pub const USUAL_AUDIO: [Bitrate; 2] = [Bitrate(128_000), Bitrate(64_000)];
+
 /// The rungs of a profile, highest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
@@ -81,7 +84,7 @@ impl Ladder {
         let (full_hd, hd) = if fast { (7_500, 4_500) } else { (5_500, 3_000) };
         let low = [rung(540, 2_000), rung(480, 1_300), rung(360, 800), rung(240, 400)];
         let video = [rung(1_080, full_hd), rung(720, hd)].into_iter().chain(low).collect();
-        Self { video, audio: vec![Bitrate(128_000), Bitrate(64_000)], hevc: false }
+        Self { video, audio: USUAL_AUDIO.to_vec(), hevc: false }
     }
 
     /// The rungs below a source that is passed through: smaller by enough to matter.

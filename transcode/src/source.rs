@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use touchline_media::{Format, Kind, Track};
+use touchline_media::{Format, Kind, Track, TrackId, opus};
 
 use crate::plan::{self, Codec};
 use crate::rung;
@@ -10,24 +10,36 @@ use crate::rung;
 pub(crate) struct Source {
     /// All that come.
     pub(crate) tracks: Arc<[Track]>,
-    pub(crate) video: Track,
+    /// The pictures; `None` where there are none, or a ladder of them already.
+    pub(crate) video: Option<Track>,
     pub(crate) audio: Option<Track>,
 }
 
 impl Source {
-    /// `None` where there is nothing to make a ladder of: no pictures, or a ladder already.
+    /// `None` where there is nothing to make renditions of.
     pub(crate) fn of(tracks: &Arc<[Track]>) -> Option<Self> {
         let of_kind = |kind| tracks.iter().filter(move |track| track.format.kind() == kind);
-        let mut videos = of_kind(Kind::Video);
-        let (video, None) = (videos.next()?.clone(), videos.next()) else { return None };
-        codec(&video.format)?;
-        let audio = of_kind(Kind::Audio).find(|track| codec(&track.format).is_some()).cloned();
-        Some(Self { tracks: Arc::clone(tracks), video, audio })
+        let decodable = |track: &&Track| codec(&track.format).is_some();
+        let video = of_kind(Kind::Video).next().filter(|_| of_kind(Kind::Video).count() == 1).filter(decodable);
+        let audio = of_kind(Kind::Audio).find(decodable);
+        let source = Self { tracks: Arc::clone(tracks), video: video.cloned(), audio: audio.cloned() };
+        (source.video.is_some() || source.needs_sound()).then_some(source)
     }
 
-    pub(crate) fn pictures(&self) -> rung::Source {
-        let (width, height) = size(&self.video.format);
-        rung::Source { width, height, frame_rate: self.video.frame_rate() }
+    pub(crate) fn pictures(&self) -> Option<rung::Source> {
+        let video = self.video.as_ref()?;
+        let (width, height) = video.format.picture_size()?;
+        Some(rung::Source { width, height, frame_rate: video.frame_rate() })
+    }
+
+    /// Whether not every player knows the codec of the sound, so that it is made in another, whatever becomes of the pictures.
+    pub(crate) fn needs_sound(&self) -> bool {
+        self.audio.as_ref().is_some_and(|audio| matches!(audio.format, Format::Opus(_)))
+    }
+
+    /// The track whose sync samples a new worker can begin with.
+    pub(crate) fn leader(&self) -> Option<TrackId> {
+        self.video.as_ref().or(self.audio.as_ref()).map(|track| track.id)
     }
 
     /// What a worker has to know of a track.
@@ -37,6 +49,8 @@ impl Source {
             Format::Hevc(config) => config.record.to_vec(),
             Format::Av1(config) => config.record.to_vec(),
             Format::Aac(config) => config.record.to_vec(),
+            // A worker begins in the middle, where nothing is to be skipped.
+            Format::Opus(config) => opus::Config { pre_skip: 0, ..config.clone() }.head(),
             _ => return None,
         };
         Some(plan::Source { codec: codec(&track.format)?, timescale: track.timescale.get(), record })
@@ -46,6 +60,7 @@ impl Source {
     pub(crate) fn channels(track: &Track) -> u8 {
         match &track.format {
             Format::Aac(config) => config.channels,
+            Format::Opus(config) => config.channels,
             _ => 2,
         }
     }
@@ -53,8 +68,10 @@ impl Source {
     /// Whether the ladder of another source does for this one, and for the renditions that players know. From another
     /// publisher, a smaller picture is a reason to begin anew; from the same, the ladder is made of what there is.
     pub(crate) fn does_for(&self, known: &Self, newcomer: bool) -> bool {
-        let smaller = self.pictures().height < known.pictures().height;
-        self.audio.is_some() == known.audio.is_some() && !(newcomer && smaller)
+        let height = |source: &Self| source.pictures().map(|pictures| pictures.height);
+        let smaller = height(self) < height(known);
+        let like = |source: &Self| (source.video.is_some(), source.audio.is_some(), source.needs_sound());
+        like(self) == like(known) && !(newcomer && smaller)
     }
 }
 
@@ -64,15 +81,7 @@ fn codec(format: &Format) -> Option<Codec> {
         Format::Hevc(_) => Some(Codec::H265),
         Format::Av1(_) => Some(Codec::Av1),
         Format::Aac(_) => Some(Codec::Aac),
+        Format::Opus(_) => Some(Codec::Opus),
         _ => None,
-    }
-}
-
-fn size(format: &Format) -> (u32, u32) {
-    match format {
-        Format::Avc(config) => (config.width, config.height),
-        Format::Hevc(config) => (config.width, config.height),
-        Format::Av1(config) => (config.width, config.height),
-        _ => (0, 0),
     }
 }

@@ -44,7 +44,7 @@ struct Shared {
 
 impl Workshop {
     /// Finds out in the background what the worker can do here: the encoders of `codec` one after the other, the most
-    /// wanted first. Keeps a worker in reserve. Within a Tokio runtime.
+    /// wanted first; none where no ladders are wanted. Keeps a worker in reserve. Within a Tokio runtime.
     pub fn open(program: PathBuf, budget: Budget, codecs: Vec<Codec>, metrics: Metrics) -> Self {
         let (found, abilities) = watch::channel(Arc::new(Abilities { encoders: Vec::new(), complete: false, budget }));
         tokio::spawn(explore(program.clone(), codecs, found));
@@ -140,7 +140,7 @@ async fn explore(program: PathBuf, codecs: Vec<Codec>, found: watch::Sender<Arc<
         }
         last = Some(probe.reason);
     }
-    if abilities.encoders.is_empty() {
+    if abilities.encoders.is_empty() && !codecs.is_empty() {
         let last = last.unwrap_or_default();
         warn!("no encoder works here, so sources are passed through as they are ({last}). Install: {PACKAGES}");
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use touchline_media::{Kind, MediaTime, Sample, Track, TrackId};
+use touchline_media::{Format, Kind, MediaTime, Sample, Track, TrackId};
 
 use super::watch::Watch;
 use crate::choice::{Choice, Settings};
@@ -27,6 +27,8 @@ pub(super) struct Run {
     /// Whether the pictures of the source are no rendition.
     replaces_source: bool,
     pub(super) has_worker: bool,
+    /// What the worker makes something of.
+    pub(super) needed: &'static [Kind],
     pub(super) watch: Watch,
     pub(super) overload: Overload,
     /// What the worker has said about its end.
@@ -68,11 +70,13 @@ impl Seen {
 impl Run {
     pub(super) fn new(source: Source, choice: &Choice, skipped: u64, now: Instant) -> Self {
         let streams = choice.at_work().filter(|rendition| rendition.is_video()).map(|rendition| rendition.stream);
+        let replay = Replay::new(source.video.is_some());
         Self {
             source,
             skipped,
             replaces_source: choice.replaces_source,
             has_worker: false,
+            needed: &[],
             watch: Watch::new(now),
             overload: Overload::new(streams.collect(), now),
             fault: None,
@@ -80,7 +84,7 @@ impl Run {
             encoded_at: now,
             restart_at_key: false,
             leaving: Vec::new(),
-            replay: Replay::default(),
+            replay,
             last_key: None,
             video: Seen::default(),
             audio: Seen::default(),
@@ -108,20 +112,20 @@ impl Run {
 
     /// The track that a rendition is made of.
     fn origin(&self, rendition: &Rendition) -> Option<&Track> {
-        if rendition.is_video() { Some(&self.source.video) } else { self.source.audio.as_ref() }
+        if rendition.is_video() { self.source.video.as_ref() } else { self.source.audio.as_ref() }
     }
 
     /// Whether a track of the source is a rendition itself.
     pub(super) fn is_shown(&self, track: TrackId) -> bool {
-        !(self.replaces_source && track == self.source.video.id)
+        !(self.replaces_source && self.is_video(track))
     }
 
-    /// The tracks of the stretch: pictures first, highest first, then sound.
+    /// The tracks of the stretch: pictures first, highest first, then sound, that which every player knows first.
     pub(super) fn tracks(&self, renditions: &[Rendition]) -> Arc<[Track]> {
         let made = renditions.iter().filter_map(|rendition| rendition.track(self.origin(rendition)?));
         let own = self.source.tracks.iter().filter(|track| self.is_shown(track.id)).cloned();
         let mut tracks: Vec<Track> = own.chain(made).collect();
-        tracks.sort_by_key(|track| track.format.kind() == Kind::Audio);
+        tracks.sort_by_key(|track| (track.format.kind() == Kind::Audio, matches!(track.format, Format::Opus(_))));
         tracks.into()
     }
 
@@ -145,12 +149,13 @@ impl Run {
         let seen = if kind == Kind::Video { &mut self.video } else { &mut self.audio };
         seen.take(sample.pts.ticks(), sample.received.min(now));
         self.replay.push(kind, sample);
-        self.has_worker.then(|| input(kind, sample, false))
+        (self.has_worker && self.needed.contains(&kind)).then(|| input(kind, sample, false))
     }
 
     /// What a worker has to decode to go on from where the rungs are.
     pub(super) fn replayed(&self) -> impl Iterator<Item = Input> {
-        self.replay.samples().map(|(kind, sample)| input(*kind, sample, true))
+        let needed = self.replay.samples().filter(|(kind, _)| self.needed.contains(kind));
+        needed.map(|(kind, sample)| input(*kind, sample, true))
     }
 
     /// All rungs have come as far as they have.
@@ -175,7 +180,9 @@ impl Run {
     /// The access unit of a rung as a sample, and how long after the one that it is made of it comes.
     pub(super) fn sample(&self, rendition: &Rendition, output: Output, now: Instant) -> Option<(Sample, Duration)> {
         let origin = self.origin(rendition)?;
-        let received = self.seen(rendition).received.get(&output.pts).copied().unwrap_or(now);
+        // Of some sources an access unit of a rung is made of two: it begins in the first of them.
+        let received = self.seen(rendition).received.range(..=output.pts).next_back();
+        let received = received.map_or(now, |(_, received)| *received);
         let pts = MediaTime::new(output.pts, origin.timescale);
         let track = rendition.track_id();
         let sample = Sample { track, dts: pts, pts, sync: output.sync, data: output.data, received };
@@ -184,7 +191,7 @@ impl Run {
 
     /// How long the source has gone without a keyframe, once that is too long for it to be a rendition, and when it is one.
     pub(super) fn keyframe_overdue(&mut self, sample: &Sample, settings: &Settings, live: bool) -> Option<Duration> {
-        if sample.track != self.source.video.id || self.replaces_source {
+        if !self.is_video(sample.track) || self.replaces_source || !self.needed.contains(&Kind::Video) {
             return None;
         }
         if sample.sync {
@@ -207,10 +214,14 @@ impl Run {
     fn kind(&self, track: TrackId) -> Option<Kind> {
         let audio = self.source.audio.as_ref().is_some_and(|audio| audio.id == track);
         match track {
-            _ if track == self.source.video.id => Some(Kind::Video),
+            _ if self.is_video(track) => Some(Kind::Video),
             _ if audio => Some(Kind::Audio),
             _ => None,
         }
+    }
+
+    fn is_video(&self, track: TrackId) -> bool {
+        self.source.video.as_ref().is_some_and(|video| video.id == track)
     }
 }
 

@@ -58,14 +58,7 @@ impl Play {
         let video = Format::Avc(avc::Config::parse(RECORD).unwrap());
         let audio = aac::Config::parse(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let tracks = Arc::new([
-            Track {
-                id: VIDEO,
-                timescale,
-                format: video,
-                frame_ticks: Some(1_000),
-                bitrate: None,
-                language: None,
-            },
+            Track { id: VIDEO, timescale, format: video, frame_ticks: Some(1_000), bitrate: None, language: None },
             Track {
                 id: AUDIO,
                 timescale: audio.timescale(),
@@ -153,8 +146,14 @@ impl Play {
                 Act::Output(Output::Leave(track)) => write!(words, "leave:{} ", track.0),
                 Act::Output(Output::Thumbnail(_)) => write!(words, "jpeg "),
                 Act::Output(Output::Notice(notice)) => write!(words, "({notice}) "),
-                Act::Spawn(plan) => {
-                    let video = plan.video.unwrap();
+                Act::Spawn(Plan { video: None, audio }) => {
+                    let rungs = audio.unwrap().rungs.into_iter().map(|rung| match rung.after {
+                        Some(after) => format!("{}k>{after}", rung.bitrate / 1_000),
+                        None => format!("{}k", rung.bitrate / 1_000),
+                    });
+                    write!(words, "S[{}] ", rungs.collect::<Vec<_>>().join("+"))
+                }
+                Act::Spawn(Plan { video: Some(video), .. }) => {
                     let rungs = video.rungs.iter().map(|rung| match rung.after {
                         Some(after) => format!("{}p>{}", rung.height, after / FRAME),
                         None => format!("{}p", rung.height),
@@ -178,6 +177,8 @@ impl Play {
         words.trim_end().to_owned()
     }
 }
+
+mod sound;
 
 fn abilities(encoders: &[Encoder]) -> Arc<Abilities> {
     let costs = Costs { encode_ns_per_pixel: 1.0, scale_ns_per_pixel: 1.0, decode_ns_per_pixel: 1.0 };

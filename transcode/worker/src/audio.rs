@@ -1,7 +1,9 @@
-//! Sound: decoded once, then encoded for each rung, each access unit at the time of the source's whose samples it holds.
+//! Sound: decoded once, then encoded for each rung, each access unit at the time of the samples that it holds.
 //!
 //! No time goes through GStreamer here. An encoder is fed blocks of 1024 samples, each of which has a PTS, and puts out one
 //! access unit for each, one block later than it was fed: counting is exact where times would be rounded.
+
+mod decoder;
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,16 +16,19 @@ use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::AppSinkCallbacks;
+use touchline_media::opus;
 use touchline_transcode::message::{Answer, Fault, Input, Output, Report};
-use touchline_transcode::plan::{self, Codec};
+use touchline_transcode::plan;
 
-use crate::blocks::{Blocks, SAMPLES};
-use crate::chain::{self, Chain, bad_plan};
+use crate::blocks::SAMPLES;
+use crate::chain::{self, Chain};
 use crate::clock::Clock;
 use crate::intake::Intake;
 use crate::link::Answers;
 use crate::meter::{Count, Meter};
 use crate::rung::codec_data;
+
+use decoder::{Cut, Decoder};
 
 /// Bytes of a sample as it goes from the decoder to the encoders: a 32-bit float.
 const SAMPLE_SIZE: usize = 4;
@@ -35,6 +40,8 @@ const MAX_CHANNELS: u8 = 2;
 /// The way in for access units of sound.
 pub(crate) struct Audio {
     intake: Intake,
+    /// What packets of Opus have to be like.
+    opus: Option<opus::Config>,
     taken: Arc<Count>,
     meters: Vec<Arc<Meter>>,
     /// Keeps the decoder at work.
@@ -44,31 +51,24 @@ pub(crate) struct Audio {
 impl Audio {
     /// Starts the decoder and all rungs. `ended` gets one message from each rung after its last access unit.
     pub(crate) fn start(plan: &plan::Audio, answers: &Answers, ended: &Sender<()>) -> Result<Self, Fault> {
-        if plan.source.codec != Codec::Aac {
-            return Err(bad_plan("only AAC is a codec of sound"));
-        }
         let clock = Clock::of(&plan.source)?;
+        let channels = plan.channels.clamp(1, MAX_CHANNELS);
+        let Decoder { element, units, samples, opus } = Decoder::of(&plan.source, channels)?;
         let rungs: Vec<Rung> =
             plan.rungs.iter().map(|rung| Rung::start(rung, answers, ended.clone())).collect::<Result<_, _>>()?;
         let meters = rungs.iter().map(|rung| rung.meter.clone()).collect();
-        let channels = plan.channels.clamp(1, MAX_CHANNELS);
-        let timescale = plan.source.timescale;
-        let rest = Decoded { clock, timescale, channels: channels.into(), blocks: None, rungs };
-
-        let caps = gst::Caps::builder("audio/mpeg").field("mpegversion", 4).field("stream-format", "raw");
-        let caps = caps.field("codec_data", gst::Buffer::from_slice(plan.source.record.clone())).build();
-        let decoder = chain::make("avdec_aac")?;
-        chain::set(&decoder, "max-errors", "-1");
-        let samples = gst::Caps::builder("audio/x-raw").field("format", "F32LE").field("layout", "interleaved");
-        let samples = chain::caps_filter(&samples.field("channels", i32::from(channels)).build())?;
-        let elements = [decoder, chain::make("audioconvert")?, samples];
-        let chain = Chain::start(Some(&caps), &elements, rest.callbacks(answers.clone()), answers)?;
+        let rest = Decoded { clock, source: plan.source.clone(), channels: channels.into(), cut: None, rungs };
+        let elements = [element, chain::make("audioconvert")?, chain::caps_filter(&samples)?];
+        let chain = Chain::start(Some(&units), &elements, rest.callbacks(answers.clone()), answers)?;
         let intake = Intake::new(chain.source.clone(), clock);
-        Ok(Self { intake, taken: Arc::default(), meters, _chain: chain })
+        Ok(Self { intake, opus, taken: Arc::default(), meters, _chain: chain })
     }
 
     /// Takes an access unit to be decoded. Waits for the decoder in a replay, which comes faster than it was made.
     pub(crate) fn decode(&mut self, input: &Input) {
+        if self.opus.as_ref().is_some_and(|opus| opus.check(&input.data).is_err()) {
+            return;
+        }
         while input.replay && self.intake.full() {
             thread::sleep(LOOK);
         }
@@ -100,10 +100,10 @@ impl Audio {
 /// The end of the decoder.
 struct Decoded {
     clock: Clock,
-    timescale: u32,
+    source: plan::Source,
     channels: usize,
     /// Samples per second, and what cuts them; known from the first on, and the same ever after.
-    blocks: Option<(i32, Blocks)>,
+    cut: Option<(i32, Cut)>,
     rungs: Vec<Rung>,
 }
 
@@ -128,20 +128,20 @@ impl Decoded {
         let pts = buffer.pts().map(|time| self.clock.ticks(time));
         let rungs = &mut self.rungs;
         let rate = caps.structure(0).and_then(|first| first.get::<i32>("rate").ok()).unwrap_or_default();
-        let (known, blocks) = self.blocks.get_or_insert_with(|| {
+        let (known, cut) = self.cut.get_or_insert_with(|| {
             for rung in &*rungs {
                 rung.follow(caps);
             }
-            let hertz = u32::try_from(rate).unwrap_or(self.timescale);
-            (rate, Blocks::new(self.channels * SAMPLE_SIZE, self.timescale, hertz))
+            let hertz = u32::try_from(rate).unwrap_or(self.source.timescale);
+            (rate, Cut::new(&self.source, self.channels * SAMPLE_SIZE, hertz))
         });
         if *known != rate {
             let reason =
                 format!("the sound changes from {known} to {rate} samples per second: a new worker can follow it");
-            return Err(Fault { place: "avdec_aac".into(), reason, encoder: false });
+            return Err(Fault { place: "the decoder of the sound".into(), reason, encoder: false });
         }
         if let (Some(pts), Ok(sound)) = (pts, buffer.map_readable()) {
-            for (pts, block) in blocks.cut(pts, &sound) {
+            for (pts, block) in cut.cut(pts, &sound) {
                 let block = gst::Buffer::from_slice(block);
                 for rung in &mut *rungs {
                     rung.encode(&block, pts, rate);

@@ -95,7 +95,7 @@ pub(crate) fn package(element: &str) -> &'static str {
     match element {
         "x264enc" => "gstreamer1.0-plugins-ugly",
         "jpegenc" | "v4l2h264enc" => "gstreamer1.0-plugins-good",
-        "videoscale" | "videoconvert" | "audioconvert" => "gstreamer1.0-plugins-base",
+        "videoscale" | "videoconvert" | "audioconvert" | "opusdec" => "gstreamer1.0-plugins-base",
         "capsfilter" => "libgstreamer1.0-0",
         name if name.starts_with("av") && name.contains('_') => "gstreamer1.0-libav",
         _ => "gstreamer1.0-plugins-bad",

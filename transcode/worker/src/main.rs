@@ -12,6 +12,7 @@ mod blocks;
 mod chain;
 mod clock;
 mod encoder;
+mod even;
 mod gate;
 mod intake;
 mod keys;

@@ -246,7 +246,7 @@ pub(crate) fn decoder(source: &plan::Source) -> Result<(gst::Element, gst::Caps)
         Codec::H264 => (&["avdec_h264"], ["video/x-h264", "avc", "au"]),
         Codec::H265 => (&["avdec_h265"], ["video/x-h265", "hvc1", "au"]),
         Codec::Av1 => (&["dav1ddec", "avdec_av1", "av1dec"], ["video/x-av1", "obu-stream", "tu"]),
-        Codec::Aac => return Err(chain::bad_plan("AAC is no codec of pictures")),
+        Codec::Aac | Codec::Opus => return Err(chain::bad_plan("AAC and Opus are no codecs of pictures")),
     };
     let [media, form, alignment] = caps;
     let caps = gst::Caps::builder(media).field("stream-format", form).field("alignment", alignment);

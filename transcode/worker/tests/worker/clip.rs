@@ -110,7 +110,7 @@ fn sample(codec: Codec, moof: &Moof, data: Bytes) -> Input {
     let dts = i64::try_from(track.tfdt.as_ref().unwrap().base_media_decode_time).unwrap();
     // ISO/IEC 14496-12 8.8.3.1: sample_is_non_sync_sample.
     let flags = entry.flags.or(track.tfhd.default_sample_flags).unwrap_or_default();
-    let kind = if codec == Codec::Aac { InputKind::Audio } else { InputKind::Video };
+    let kind = if matches!(codec, Codec::Aac | Codec::Opus) { InputKind::Audio } else { InputKind::Video };
     Input { kind, sync: flags & 0x1_0000 == 0, replay: false, pts: dts + entry.cts.unwrap_or_default(), dts, data }
 }
 
@@ -121,13 +121,23 @@ fn record(codec: Codec, file: &[u8]) -> Vec<u8> {
         Codec::H265 => *b"hvcC",
         Codec::Av1 => *b"av1C",
         Codec::Aac => *b"esds",
+        Codec::Opus => *b"dOps",
     };
     let body = body(file, name);
-    if codec != Codec::Aac {
-        return body.to_vec();
+    match codec {
+        Codec::Aac => {}
+        Codec::Opus => return opus_head(body),
+        _ => return body.to_vec(),
     }
     // ISO/IEC 14496-1 7.2.6.7: DecoderSpecificInfo has tag 5; ffmpeg writes its length in four bytes.
     let tag = body.windows(4).position(|four| four == [5, 0x80, 0x80, 0x80]).unwrap();
     let length = usize::from(body[tag + 4]);
     body[tag + 5..tag + 5 + length].to_vec()
+}
+
+/// RFC 7845 5.1 of an `OpusSpecificBox`, for a decoder that begins in the middle: nothing is skipped.
+fn opus_head(dops: &[u8]) -> Vec<u8> {
+    let [_, channels, _, _, rate @ .., gain1, gain0, family] = *dops.first_chunk::<11>().unwrap();
+    let rate: Vec<u8> = rate.into_iter().rev().collect();
+    [&b"OpusHead"[..], &[1, channels, 0, 0], &rate, &[gain0, gain1, family], &dops[11..]].concat()
 }

@@ -4,6 +4,7 @@
 
 mod client;
 mod clip;
+mod opus;
 mod pictures;
 mod sound;
 mod ten_minutes;

@@ -9,8 +9,8 @@ use crate::client::work;
 use crate::clip::Clip;
 
 /// A tone that rises: it is like itself at no other time.
-const CHIRP: &str = "-f lavfi -i aevalsrc=0.5*sin(2*PI*(400*t+900*t*t)):s=48000:d=3";
-const BLOCK: usize = 1_024;
+pub(crate) const CHIRP: &str = "-f lavfi -i aevalsrc=0.5*sin(2*PI*(400*t+900*t*t)):s=48000:d=3";
+pub(crate) const BLOCK: usize = 1_024;
 /// How far off is looked for, in samples: further than any codec's delay.
 const FAR: usize = 3_000;
 
@@ -18,7 +18,7 @@ fn chirp(options: &str) -> Clip {
     Clip::make(Codec::Aac, &format!("{CHIRP} {options} -c:a aac -b:a 128k"))
 }
 
-fn plan(clip: &Clip, channels: u8, after: Option<i64>) -> Plan {
+pub(crate) fn plan(clip: &Clip, channels: u8, after: Option<i64>) -> Plan {
     let rung = |stream, bitrate| AudioRung { stream, bitrate, after };
     let rungs = vec![rung(16, 96_000), rung(17, 48_000)];
     Plan { video: None, audio: Some(Audio { source: clip.source.clone(), channels, rungs }) }
@@ -69,7 +69,7 @@ fn another_worker_goes_on_where_one_has_come_to() {
     assert_eq!(lag(&before, &after, 100 * BLOCK), 0);
 }
 
-trait Unit {
+pub(crate) trait Unit {
     fn pts(&self) -> i64;
     fn data(&self) -> &[u8];
 }
@@ -96,7 +96,7 @@ impl Unit for &Output {
 }
 
 /// The samples as a player plays them, in mono, each at its time, from the PTS -2000 on.
-fn timeline<U: Unit>(record: &[u8], units: &[U]) -> Vec<f32> {
+pub(crate) fn timeline<U: Unit>(record: &[u8], units: &[U]) -> Vec<f32> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sound.aac");
     std::fs::write(&file, units.iter().flat_map(|unit| adts(record, unit.data())).collect::<Vec<u8>>()).unwrap();
@@ -128,7 +128,7 @@ fn adts(record: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 /// By how many samples `other` is later than `one` around `at`, as their correlation says.
-fn lag(one: &[f32], other: &[f32], at: usize) -> i64 {
+pub(crate) fn lag(one: &[f32], other: &[f32], at: usize) -> i64 {
     let piece = &one[at..at + 4 * BLOCK];
     let alike = |start: usize| -> f64 {
         piece.iter().zip(&other[start..]).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
