@@ -82,7 +82,7 @@ async function start() {
   const folder_ = await mkdtemp(join(tmpdir(), 'touchline-conformance-'));
   const config = join(folder_, 'touchline.toml');
   await writeFile(config, '[hls]\nwindow = "30s"\n');
-  const listen = ['--https', '127.0.0.1:0', '--self-signed', '--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+  const listen = ['--https', '127.0.0.1:0', '--self-signed', '--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--srt', 'off', '--admin', '127.0.0.1:0'];
   const child = spawn(join(folder, 'touchline'), ['serve', '--config', config, ...listen], { stdio: ['ignore', 'pipe', 'ignore'] });
   const found = {};
   for await (const line of createInterface(child.stdout)) {

@@ -29,7 +29,7 @@ export async function startServer({ grace, rungs = [] }) {
   const config = join(folder, 'touchline.toml');
   const ladder = rungs.length === 0 ? 'profile = "off"' : `profile = "small"\n[ladder.profiles.small]\nrungs = ${JSON.stringify(rungs)}`;
   await writeFile(config, `[channels]\ngrace = "${grace}"\n[ladder]\n${ladder}\n`);
-  const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+  const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--srt', 'off', '--admin', '127.0.0.1:0'];
   const server = run(binary('TOUCHLINE_BIN'), ['serve', '--config', config, ...anywhere]);
   const address = await addresses(server, ['watch', 'publish', 'admin']);
   return {
