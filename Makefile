@@ -6,10 +6,12 @@ SHELL := /bin/bash
 CARGO := cargo
 BIN := $(or $(CARGO_TARGET_DIR),target)
 PAGES := web/.built
-# What the worker is built with, what it runs with, and what brings a second encoder, HEVC and AV1 to try it with.
-TO_BUILD := cc:build-essential pkg-config:pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+# What the server and the worker are built with, what the worker runs with, what brings a second encoder, HEVC and AV1 to try
+# it with, and what publishes by SRT.
+TO_BUILD := cc:build-essential pkg-config:pkg-config libsrt-openssl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 TO_TRANSCODE := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 TO_TRY := gstreamer1.0-plugins-bad
+TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
 
 .PHONY: help build web demo test check bench clean
 
@@ -28,7 +30,7 @@ demo: build ## Runs a server with a test feed and says which page to open; Ctrl-
 	@tools/demo $(BIN)/release
 
 test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
-	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) ffmpeg:ffmpeg chromium:chromium
+	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
 	$(CARGO) build --locked --workspace --bins --tests --examples
 	$(CARGO) test --locked --workspace
