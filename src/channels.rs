@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use touchline_edge::Hub;
@@ -131,7 +131,9 @@ impl Channels {
                     slot.publisher = publisher;
                     return publish.accept(writer);
                 }
-                Err(refused) => refused.into_inner(),
+                // Somebody who has just been let in has not begun yet.
+                Err(TrySendError::Full(_)) => return publish.reject(Rejection::Busy),
+                Err(TrySendError::Closed(reader)) => reader,
             },
             None => reader,
         };
