@@ -128,7 +128,7 @@ impl Config {
             None => Ok(Listen::everywhere(1935)),
             Some(listen) if self.keys.is_empty() && !listen.is_loopback() => {
                 Err(OpenToAll { listen: listen.clone(), instead: "--rtmp 127.0.0.1:1935", note: "" })
-            },
+            }
             Some(listen) => Ok(listen.clone()),
         }
     }

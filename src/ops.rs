@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::{Json, Router};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Json, Router};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;

@@ -59,9 +59,12 @@ impl Keys {
         let scopes = [Scope::Channel(channel.clone()), Scope::Every];
         let keys = scopes.iter().filter_map(|scope| self.0.get(scope)).flatten();
         // Every key is compared, so that the time tells nothing of which one it was.
-        let fitting = keys.fold(None, |found: Option<&Key>, key| {
-            if Some(&key.secret) == secret { found.or(Some(key)) } else { found }
-        });
+        let fitting = keys.fold(
+            None,
+            |found: Option<&Key>, key| {
+                if Some(&key.secret) == secret { found.or(Some(key)) } else { found }
+            },
+        );
         fitting.map(|key| Admitted::By(&key.name))
     }
 

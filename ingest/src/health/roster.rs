@@ -132,9 +132,12 @@ impl Collector for Roster {
         let reports = self.read(Instant::now());
         for (name, help, kind, figure) in OF_TRACKS {
             let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for (report, track) in reports.iter().flat_map(|report| report.vitals.tracks.iter().map(move |track| (report, track))) {
+            for (report, track) in
+                reports.iter().flat_map(|report| report.vitals.tracks.iter().map(move |track| (report, track)))
+            {
                 let Some(value) = figure(track) else { continue };
-                let labels = [("channel", report.channel.as_str()), ("kind", track.kind), ("track", &track.track.to_string())];
+                let labels =
+                    [("channel", report.channel.as_str()), ("kind", track.kind), ("track", &track.track.to_string())];
                 write(value, kind, family.encode_family(&labels)?)?;
             }
         }
@@ -145,8 +148,11 @@ impl Collector for Roster {
                 write(value, kind, family.encode_family(&[("channel", report.channel.as_str())])?)?;
             }
         }
-        let mut family = encoder.encode_descriptor("link", "What the protocol knows of a connection", None, MetricType::Gauge)?;
-        for (report, (figure, value)) in reports.iter().flat_map(|report| report.vitals.link.iter().map(move |link| (report, link))) {
+        let mut family =
+            encoder.encode_descriptor("link", "What the protocol knows of a connection", None, MetricType::Gauge)?;
+        for (report, (figure, value)) in
+            reports.iter().flat_map(|report| report.vitals.link.iter().map(move |link| (report, link)))
+        {
             let labels = [("channel", report.channel.as_str()), ("figure", *figure)];
             ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
         }
