@@ -133,19 +133,18 @@ impl Server {
     }
 }
 
-/// What makes ladders, if any are wanted and the worker is there.
+/// What makes ladders, and sound that every player knows, if the worker is there.
 fn workshop(ladders: &Ladders, metrics: transcode::Metrics) -> Option<Workshop> {
-    if !ladders.any() {
-        return None;
-    }
     let Some(program) = workshop::find(ladders.worker.as_deref()) else {
-        warn!(
-            "{} is not beside this program, nor on the search path: sources are passed through as they are, in one \
-             rendition. Build it with `make build`, say where it is with --worker FILE, and install {}; or say \
-             --ladder off",
-            workshop::PROGRAM,
-            workshop::PACKAGES
-        );
+        if ladders.any() {
+            warn!(
+                "{} is not beside this program, nor on the search path: sources are passed through as they are, in one \
+                 rendition. Build it with `make build`, say where it is with --worker FILE, and install {}; or say \
+                 --ladder off",
+                workshop::PROGRAM,
+                workshop::PACKAGES
+            );
+        }
         return None;
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -5,9 +5,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use touchline_edge::Hub;
-use touchline_media::{ChannelName, Track, feed};
-use touchline_packager::{self as packager, Event, Packager, WallClock};
-use touchline_transcode::{Ladder, Output};
+use touchline_media::{ChannelName, Kind, Track, feed, opus};
+use touchline_packager::{self as packager, Event, Packager, Presentation, WallClock};
+use touchline_transcode::{Ladder, Output, workshop};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::Settings;
@@ -73,8 +73,8 @@ impl Channel {
     async fn take_in(&mut self, feed: &mut feed::Reader) {
         if self.ladder.is_none()
             && let Some(workshop) = &self.settings.workshop
-            && let Some(settings) = self.settings.ladders.of(&self.name, &self.settings.hls)
         {
+            let settings = self.settings.ladders.of(&self.name, &self.settings.hls);
             self.ladder = Some(Ladder::open(&self.name, settings, workshop.clone()).await);
         }
         self.package(feed).await;
@@ -155,6 +155,14 @@ impl Channel {
                 Event::Opened(presentation) => {
                     self.page = Some(self.hub.open(self.name.clone(), Arc::clone(presentation)));
                     info!("channel is live");
+                    if self.settings.workshop.is_none() && has_opus_alone(presentation) {
+                        warn!(
+                            "the sound is Opus, which not every player knows, and nothing here makes AAC of it. Build {} \
+                             with `make build`, or say where it is with --worker FILE, and install {}; or send AAC",
+                            workshop::PROGRAM,
+                            workshop::PACKAGES
+                        );
+                    }
                 }
                 Event::Notice(notice) => warn!("{notice}"),
                 _ => {}
@@ -205,6 +213,12 @@ async fn next_of(ladder: &mut Option<Ladder>, feed: &mut feed::Reader) -> Option
         Some(ladder) => ladder.next(feed).await,
         None => feed.next().await.map(Output::from),
     }
+}
+
+/// Whether there is no sound that every player knows.
+fn has_opus_alone(presentation: &Presentation) -> bool {
+    let mut sounds = presentation.renditions.iter().filter(|rendition| rendition.kind() == Kind::Audio).peekable();
+    sounds.peek().is_some() && sounds.all(|sound| sound.coding.codec == opus::CODEC)
 }
 
 fn new_packager(settings: &Settings) -> Packager {

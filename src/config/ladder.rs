@@ -77,17 +77,16 @@ impl Ladders {
         name.parse().or_else(|why: String| own().unwrap_or(Err(why)))
     }
 
-    /// What is set for a channel; `None` where it has no ladder.
-    pub(crate) fn of(&self, channel: &ChannelName, hls: &packager::Settings) -> Option<Arc<Settings>> {
+    /// What is set for a channel.
+    pub(crate) fn of(&self, channel: &ChannelName, hls: &packager::Settings) -> Arc<Settings> {
         let profile = self.find(self.channels.get(channel).unwrap_or(&self.default)).unwrap_or(Profile::Off);
-        let settings = Settings {
+        Arc::new(Settings {
             profile,
             passthrough: self.passthrough,
             encoder: self.encoder,
             keyframe_interval: hls.segment,
             keyframe_limit: hls.segment + TOLERANCE.min(hls.segment / 10),
-        };
-        (settings.profile != Profile::Off).then(|| Arc::new(settings))
+        })
     }
 
     /// Whether any channel has a ladder.
@@ -96,8 +95,11 @@ impl Ladders {
         names.any(|name| self.find(name).is_ok_and(|profile| profile != Profile::Off))
     }
 
-    /// What ladders are encoded in.
+    /// What ladders are encoded in; nothing where there are none.
     pub(crate) fn codecs(&self) -> Vec<Codec> {
+        if !self.any() {
+            return Vec::new();
+        }
         let hevc =
             self.profiles.values().any(|ladder| ladder.hevc) || self.encoder.map(Encoder::codec) == Some(Codec::H265);
         if hevc { vec![Codec::H264, Codec::H265] } else { vec![Codec::H264] }
@@ -183,9 +185,9 @@ mod tests {
         "#;
         let ladders = ladders(text);
         let settings = |channel: &str| ladders.of(&channel.parse().unwrap(), &packager::Settings::default());
-        assert_eq!(settings("press"), None);
-        assert_eq!(settings("final").unwrap().profile, Profile::Sport);
-        let pitch = settings("any").unwrap();
+        assert_eq!(settings("press").profile, Profile::Off);
+        assert_eq!(settings("final").profile, Profile::Sport);
+        let pitch = settings("any");
         let video = vec!["720p 3000k".parse().unwrap(), "360p 700k".parse().unwrap()];
         assert_eq!(pitch.profile, Profile::Own(Ladder { video, audio: vec![Bitrate(96_000)], hevc: true }));
         assert_eq!((pitch.passthrough, pitch.encoder), (Passthrough::Never, Some(Encoder::OpenH264)));
@@ -197,9 +199,11 @@ mod tests {
     fn without_a_word_every_channel_gets_auto() {
         let ladders = ladders("");
         let settings = ladders.of(&"main".parse().unwrap(), &packager::Settings::default());
-        assert_eq!(settings.unwrap().profile, Profile::Auto);
+        assert_eq!(settings.profile, Profile::Auto);
+        assert_eq!(ladders.codecs(), [Codec::H264]);
         assert!(ladders.any());
-        assert!(!self::ladders("[ladder]\nprofile = \"off\"").any());
+        let off = self::ladders("[ladder]\nprofile = \"off\"");
+        assert!(!off.any() && off.codecs().is_empty());
     }
 
     #[test]
