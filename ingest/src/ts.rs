@@ -4,7 +4,8 @@
 //! and pictures after it are dropped until one comes that a decoder can start at. Everything is counted.
 //!
 //! A PES packet that states its length is handed on with its last byte. Most encoders state none for video, and then only the
-//! beginning of the next one shows the end: such pictures are handed on when the next one begins to arrive.
+//! beginning of the next one shows the end for certain: such pictures are handed on when the next one begins to arrive, a
+//! frame late, until the muxer has shown by a hundred of them that it fills up the last packet of each and no other.
 
 mod content;
 mod counters;
@@ -324,7 +325,7 @@ impl Carries {
                 Vec::new()
             }
             Self::Stream { stream, .. } => {
-                stream.push(payload, packet.starts, received, out);
+                stream.push(packet, payload, received, out);
                 Vec::new()
             }
         }

@@ -15,6 +15,9 @@ pub enum Damage {
         /// The most that is taken.
         limit: usize,
     },
+    /// A PES packet goes on behind what was taken for its end.
+    #[error("a PES packet goes on behind what looked like its end")]
+    GoesOn,
     /// A PES header does not parse.
     #[error("the header of a PES packet is damaged")]
     Header,
@@ -51,6 +54,7 @@ impl Damage {
             Self::Missing => "missing",
             Self::CutShort => "cut_short",
             Self::TooLong { .. } => "too_long",
+            Self::GoesOn => "goes_on",
             Self::Header => "header",
             Self::Scrambled => "scrambled",
             Self::AwaitsKeyframe => "awaits_keyframe",

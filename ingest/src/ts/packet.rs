@@ -17,8 +17,7 @@ pub(super) struct Packet<'a> {
     pub(super) starts: bool,
     pub(super) scrambled: bool,
     counter: u8,
-    /// Its counter need not follow the one before.
-    discontinuity: bool,
+    adaptation: Option<&'a [u8]>,
     pub(super) payload: Option<&'a [u8]>,
 }
 
@@ -30,9 +29,9 @@ impl<'a> Packet<'a> {
             return None;
         }
         let (adaptation, payload) = match control >> 4 & 3 {
-            1 => (&[][..], Some(&body[..])),
-            2 => (adaptation_field(body)?.0, None),
-            3 => adaptation_field(body).map(|(field, payload)| (field, Some(payload)))?,
+            1 => (None, Some(&body[..])),
+            2 => (Some(adaptation_field(body)?.0), None),
+            3 => adaptation_field(body).map(|(field, payload)| (Some(field), Some(payload)))?,
             // Table 2-5: reserved.
             _ => return None,
         };
@@ -41,9 +40,19 @@ impl<'a> Packet<'a> {
             starts: flags & 0x40 != 0,
             scrambled: control & 0xc0 != 0,
             counter: control & 0x0f,
-            discontinuity: adaptation.first().is_some_and(|flags| flags & 0x80 != 0),
+            adaptation,
             payload,
         })
+    }
+
+    /// Its counter need not follow the one before.
+    fn is_discontinuous(&self) -> bool {
+        self.adaptation.and_then(<[u8]>::first).is_some_and(|flags| flags & 0x80 != 0)
+    }
+
+    /// It is filled up, because there was no more to carry.
+    pub(super) fn is_filled(&self) -> bool {
+        self.adaptation.is_some_and(has_stuffing)
     }
 }
 
@@ -51,6 +60,21 @@ impl<'a> Packet<'a> {
 fn adaptation_field(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&len, rest) = body.split_first()?;
     rest.split_at_checked(usize::from(len))
+}
+
+/// Whether an adaptation field has bytes that say nothing (2.4.3.4). One of no length has none but its length, which is one.
+fn has_stuffing(field: &[u8]) -> bool {
+    const CLOCK_LEN: usize = 6;
+    let Some((&flags, rest)) = field.split_first() else { return true };
+    let has = |flag: u8| flags & flag != 0;
+    // Two clock references and a countdown, then fields that have a length.
+    let mut len = CLOCK_LEN * (usize::from(has(0x10)) + usize::from(has(0x08))) + usize::from(has(0x04));
+    for flag in [0x02, 0x01] {
+        if has(flag) {
+            len += 1 + usize::from(rest.get(len).copied().unwrap_or(0));
+        }
+    }
+    rest.len() > len
 }
 
 /// Whether packets of a PID are missing (2.4.3.3).
@@ -79,7 +103,7 @@ impl Continuity {
     pub(super) fn check(&mut self, packet: &Packet<'_>) -> Verdict {
         let Some(payload) = packet.payload else {
             // The counter stands still for it.
-            if packet.discontinuity {
+            if packet.is_discontinuous() {
                 self.counter = None;
             }
             return Verdict::Next;
@@ -87,7 +111,7 @@ impl Continuity {
         let verdict = match self.counter {
             None => Verdict::Next,
             Some(before) if packet.counter == (before + 1) & 0x0f => Verdict::Next,
-            Some(_) if packet.discontinuity => Verdict::Cut,
+            Some(_) if packet.is_discontinuous() => Verdict::Cut,
             Some(before) if packet.counter == before && !self.repeated && self.payload == payload => {
                 self.repeated = true;
                 return Verdict::Duplicate;

@@ -24,7 +24,28 @@ pub(super) struct Assembler {
     limit: usize,
     /// When the last byte in the buffer arrived; `None` between PES packets.
     open: Option<Instant>,
+    ends: Ends,
 }
+
+/// How PES packets that state no length end.
+///
+/// Only the beginning of the next shows it for certain. But muxers fill up the packet in which one ends, and, where nothing
+/// is to be sent at a constant rate, no other: once that has been seen often enough it is believed, and saves a frame of
+/// latency.
+#[derive(Debug, Default)]
+struct Ends {
+    /// How often the last packet, and only that, was filled up.
+    seen: u32,
+    /// A packet that was filled up was not the last.
+    refuted: bool,
+    /// The last packet of the PES packet that is open was filled up.
+    filled: bool,
+    /// The PES packet before was taken for whole because of it.
+    believed: bool,
+}
+
+/// What has been seen so often is believed: four seconds of video at 25 frames/s.
+const BELIEVED: u32 = 100;
 
 /// What follows `PES_packet_length`.
 const LENGTH_END: usize = 6;
@@ -33,20 +54,22 @@ const HEAD_LEN: usize = 9;
 
 impl Assembler {
     pub(super) fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), limit, open: None }
+        Self { buffer: Vec::new(), limit, open: None, ends: Ends::default() }
     }
 
     /// Begins a PES packet.
     pub(super) fn begin(&mut self, received: Instant) {
         self.buffer.clear();
         self.open = Some(received);
+        self.ends.begin();
     }
 
-    /// Takes what belongs to the PES packet that is open, if one is. Whether it is whole now: only one that states its
-    /// length shows that before another begins.
-    pub(super) fn append(&mut self, payload: &[u8], received: Instant) -> Result<bool, Damage> {
+    /// Takes the payload of a packet that belongs to the PES packet that is open, if one is, and may be filled up. Whether it
+    /// is whole now.
+    pub(super) fn append(&mut self, payload: &[u8], filled: bool, received: Instant) -> Result<bool, Damage> {
+        let is_last = self.ends.is_last(filled);
         if self.open.is_none() {
-            return Ok(false);
+            return if std::mem::take(&mut self.ends.believed) { Err(Damage::GoesOn) } else { Ok(false) };
         }
         if self.buffer.len() + payload.len() > self.limit {
             self.lose();
@@ -54,7 +77,9 @@ impl Assembler {
         }
         self.buffer.extend_from_slice(payload);
         self.open = Some(received);
-        Ok(self.stated_len().is_some_and(|len| self.buffer.len() >= len))
+        let whole = self.stated_len().map_or(is_last, |len| self.buffer.len() >= len);
+        self.ends.believed = whole && is_last;
+        Ok(whole)
     }
 
     /// Ends the PES packet that is open, if one is.
@@ -65,6 +90,7 @@ impl Assembler {
 
     /// Drops the PES packet that is open. Whether there was one.
     pub(super) fn lose(&mut self) -> bool {
+        (self.ends.filled, self.ends.believed) = (false, false);
         self.open.take().is_some()
     }
 
@@ -95,6 +121,21 @@ impl Assembler {
             _ => (None, None),
         };
         Ok(Pes { pts, dts, data, received })
+    }
+}
+
+impl Ends {
+    /// A PES packet begins: the packet before was the last of its own.
+    fn begin(&mut self) {
+        self.seen = self.seen.saturating_add(u32::from(self.filled));
+        (self.filled, self.believed) = (false, false);
+    }
+
+    /// Whether the next packet of a PES packet can be believed to be the last.
+    fn is_last(&mut self, filled: bool) -> bool {
+        self.refuted |= self.filled;
+        self.filled = filled;
+        filled && !self.refuted && self.seen >= BELIEVED
     }
 }
 

@@ -18,6 +18,7 @@ use self::latm::Latm;
 use self::opus::Opus;
 use self::video::{Codec, Video};
 use super::content::Content;
+use super::packet::Packet;
 use super::pes::{Assembler, Pes};
 use super::{Counters, Damage, Event, MAX_AUDIO_PES, MAX_METADATA_PES, MAX_VIDEO_PES, MetadataKind, TimedMetadata};
 use crate::intake::Unit;
@@ -83,12 +84,12 @@ impl Stream {
     }
 
     /// Takes the payload of the next packet, with which a PES packet may start.
-    pub(super) fn push(&mut self, payload: &[u8], starts: bool, received: Instant, out: &mut Output<'_>) {
-        if starts {
+    pub(super) fn push(&mut self, packet: &Packet<'_>, payload: &[u8], received: Instant, out: &mut Output<'_>) {
+        if packet.starts {
             self.finish(out);
             self.assembler.begin(received);
         }
-        match self.assembler.append(payload, received) {
+        match self.assembler.append(payload, packet.is_filled(), received) {
             Ok(true) => self.finish(out),
             Ok(false) => {}
             Err(damage) => self.decoder.damaged(damage, out),
@@ -115,11 +116,11 @@ impl Stream {
 
     /// A packet cannot be read.
     pub(super) fn scrambled(&mut self, starts: bool, out: &mut Output<'_>) {
-        self.assembler.lose();
         if starts {
+            self.finish(out);
+        }
+        if self.assembler.lose() || starts {
             self.decoder.damaged(Damage::Scrambled, out);
-        } else {
-            self.decoder.lose();
         }
     }
 }

@@ -91,12 +91,13 @@ impl Demuxed {
         let Format::Aac(config) = self.format(track) else { unreachable!("not AAC") };
         let mut stream = Vec::new();
         for unit in self.of(track) {
-            let len = u16::try_from(unit.data.len() + 7).unwrap();
+            // Thirteen bits of length across four bytes, then a fullness of all ones.
+            let len = u32::try_from(unit.data.len() + 7).unwrap() << 5 | 0x1f;
+            let [_, high, middle, low] = len.to_be_bytes();
             let [r0, r1, ..] = config.record[..] else { unreachable!("a short record") };
             let (frequency, channels) = ((r0 & 7) << 1 | r1 >> 7, r1 >> 3 & 0x0f);
             stream.extend_from_slice(&[0xff, 0xf1, 1 << 6 | frequency << 2 | channels >> 2]);
-            stream.push((channels & 3) << 6 | (len >> 11) as u8);
-            stream.extend_from_slice(&[(len >> 3) as u8, (len << 5) as u8 | 0x1f, 0xfc]);
+            stream.extend_from_slice(&[(channels & 3) << 6 | high, middle, low, 0xfc]);
             stream.extend_from_slice(&unit.data);
         }
         stream

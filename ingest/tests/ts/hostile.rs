@@ -64,7 +64,7 @@ fn mutilated_streams_are_read_as_far_as_they_go() {
         }
     }
     assert!(units > 30_000, "{units} units survived");
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
 }
 
 #[test]
