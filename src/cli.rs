@@ -61,6 +61,7 @@ With other renditions than the default, up to three below the source as far as t
 With TLS, as most players want it for anything but this machine:
   touchline serve --https :8443 --certificate live.pem --key live.key
   touchline serve --https 127.0.0.1:8443 --self-signed
+  TOUCHLINE_PUBLISH_KEYS=main=SECRET touchline serve --rtmps :1936 --certificate live.pem --key live.key
 
 With keys, for publishers on other machines:
   TOUCHLINE_PUBLISH_KEYS=main=SECRET touchline serve --http :8080
@@ -93,6 +94,9 @@ pub(crate) struct Serve {
     /// Where SRT publishers connect, by UDP, or off [default: 127.0.0.1:8890, with publish keys :8890]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_SRT")]
     srt: Option<Switch>,
+    /// Where RTMP publishers connect by TLS, which shows them the certificate of HTTPS [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_RTMPS")]
+    rtmps: Option<Listen>,
     /// Where operators connect [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_ADMIN")]
     admin: Option<Listen>,
@@ -118,6 +122,7 @@ impl Serve {
         config.https.self_signed |= self.self_signed;
         config.rtmp = self.rtmp.or(config.rtmp);
         config.srt.listen = self.srt.or(config.srt.listen);
+        config.rtmps.listen = self.rtmps.or(config.rtmps.listen);
         config.admin = self.admin.unwrap_or(config.admin);
         config.ladders.worker = self.worker.or(config.ladders.worker);
         if let Some(ladder) = self.ladder {

@@ -1,12 +1,12 @@
 //! What an operator can set, from `touchline.toml`, the environment and flags.
 
-mod https;
 mod keys;
 mod ladder;
 mod listen;
 mod profile;
 mod section;
 mod srt;
+mod tls;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use touchline_packager as packager;
 
-pub(crate) use self::https::{Https, Proof};
 pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
 pub(crate) use self::listen::Listen;
 use self::profile::Profile;
 use self::section::Section;
 pub(crate) use self::srt::{Passphrases, Srt, Switch};
+pub(crate) use self::tls::{Proof, Secured, Tls, Unclear};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,11 +29,13 @@ pub(crate) struct Config {
     /// Where viewers connect.
     pub(crate) http: Listen,
     /// Where viewers connect by TLS.
-    pub(crate) https: Https,
+    pub(crate) https: Tls,
     /// Where RTMP publishers connect. `None`: port 1935, on loopback unless publish keys are set.
     pub(crate) rtmp: Option<Listen>,
     /// How SRT publishers are taken.
     pub(crate) srt: Srt,
+    /// Where RTMP publishers connect by TLS.
+    pub(crate) rtmps: Tls,
     /// Where operators connect.
     pub(crate) admin: Listen,
     /// Durations of parts, segments and the window.
@@ -63,9 +65,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             http: Listen::loopback(8080),
-            https: Https::default(),
+            https: Tls::default(),
             rtmp: None,
             srt: Srt::default(),
+            rtmps: Tls::default(),
             admin: Listen::loopback(9090),
             hls: packager::Settings::default(),
             spool: None,
@@ -87,6 +90,7 @@ impl Config {
         root.table("https", |https| config.https.read(https));
         root.table("rtmp", |rtmp| rtmp.value("listen", |text| Listen::parse(text).map(Some), &mut config.rtmp));
         root.table("srt", |srt| config.srt.read(srt));
+        root.table("rtmps", |rtmps| config.rtmps.read(rtmps));
         root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
         root.table("hls", |hls| {
             let mut profile = Profile::Ultra;
@@ -126,7 +130,7 @@ impl Config {
         match &self.rtmp {
             None if self.keys.is_empty() => Ok(Listen::loopback(1935)),
             None => Ok(Listen::everywhere(1935)),
-            Some(listen) if self.keys.is_empty() && !listen.is_loopback() => {
+            Some(listen) if self.is_open_to_all(listen) => {
                 Err(OpenToAll { listen: listen.clone(), instead: "--rtmp 127.0.0.1:1935", note: "" })
             }
             Some(listen) => Ok(listen.clone()),
@@ -136,13 +140,32 @@ impl Config {
     /// Where SRT publishers connect, if they do, or why that would let anybody publish.
     pub(crate) fn srt_listen(&self) -> Result<Option<Listen>, OpenToAll> {
         match self.srt.switch(!self.keys.is_empty()) {
-            Switch::At(listen) if self.keys.is_empty() && !listen.is_loopback() => {
+            Switch::At(listen) if self.is_open_to_all(&listen) => {
                 let note = if self.srt.passphrases.is_empty() { "" } else { PASSPHRASES_ARE_NO_KEYS };
                 Err(OpenToAll { listen, instead: "--srt 127.0.0.1:8890", note })
             }
             Switch::At(listen) => Ok(Some(listen)),
             Switch::Off => Ok(None),
         }
+    }
+
+    /// Where RTMP publishers connect by TLS, or why that would let anybody publish.
+    pub(crate) fn rtmps_listen(&self) -> Result<Option<&Listen>, OpenToAll> {
+        match &self.rtmps.listen {
+            Some(listen) if self.is_open_to_all(listen) => {
+                Err(OpenToAll { listen: listen.clone(), instead: "--rtmps 127.0.0.1:1936", note: "" })
+            }
+            listen => Ok(listen.as_ref()),
+        }
+    }
+
+    /// What is to be listened on by TLS, for viewers and for publishers.
+    pub(crate) fn secured(&self) -> Result<(Option<Secured>, Option<Secured>), Unclear> {
+        tls::resolve(&self.https, &self.rtmps)
+    }
+
+    fn is_open_to_all(&self, listen: &Listen) -> bool {
+        self.keys.is_empty() && !listen.is_loopback()
     }
 }
 
@@ -251,6 +274,8 @@ mod tests {
             self_signed = false
             [rtmp]
             listen = "127.0.0.1:0"
+            [rtmps]
+            listen = ":1936"
             [admin]
             listen = "[::1]:9090"
             [hls]
@@ -269,11 +294,10 @@ mod tests {
         "#;
         let config = Config::parse(text).unwrap();
         assert_eq!(config.http, Listen::everywhere(8080));
-        let https = config.https.resolve().unwrap().unwrap();
-        assert_eq!(
-            https,
-            (Listen::everywhere(8443), Proof::Files("/etc/ssl/live.pem".into(), "/etc/ssl/live.key".into()))
-        );
+        let files = Proof::Files("/etc/ssl/live.pem".into(), "/etc/ssl/live.key".into());
+        let (https, rtmps) = config.secured().unwrap();
+        assert_eq!(https, Some((Listen::everywhere(8443), files.clone())));
+        assert_eq!(rtmps, Some((Listen::everywhere(1936), files)));
         assert_eq!(config.rtmp, Some(Listen::loopback(0)));
         assert_eq!(config.admin.to_string(), "[::1]:9090");
         assert_eq!(config.hls.part, Duration::from_millis(333));
@@ -308,7 +332,7 @@ keys = { "a b" = "x", main = "" }
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, srt
+        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         "#);
@@ -384,5 +408,11 @@ keys = { "a b" = "x", main = "" }
         assert_eq!(config.rtmp_listen().unwrap(), Listen::everywhere(1935));
         config.rtmp = None;
         assert_eq!(config.rtmp_listen().unwrap(), Listen::everywhere(1935));
+        // TLS hides what is said from others, and lets everybody in all the same.
+        config.rtmps.listen = Some(Listen::everywhere(1936));
+        assert!(config.rtmps_listen().is_ok());
+        config.keys = Keys::default();
+        let refused = config.rtmps_listen().unwrap_err().to_string();
+        assert!(refused.ends_with("or listen on loopback with --rtmps 127.0.0.1:1936"), "{refused}");
     }
 }

@@ -19,7 +19,7 @@ use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
 use tracing::{info, warn};
 
 use crate::channels;
-use crate::config::{Config, Ladders, Listen, Proof, Srt};
+use crate::config::{Config, Ladders, Listen, Proof, Secured, Srt};
 use crate::door;
 use crate::ops::{self, Ops};
 
@@ -33,14 +33,15 @@ pub(crate) struct Server {
     config: Config,
     rtmp: TcpListener,
     srt: Option<srt::Bound>,
+    rtmps: Option<TlsListener>,
     http: TcpListener,
-    https: Option<Https>,
+    https: Option<TlsListener>,
     admin: TcpListener,
     spool: Option<Spool>,
 }
 
-/// The listener for viewers by TLS, and what it shows them.
-struct Https {
+/// A listener by TLS, and what it shows those who come.
+struct TlsListener {
     listener: TcpListener,
     tls: tls::Tls,
     /// `None`: the certificate was made at start.
@@ -51,13 +52,19 @@ impl Server {
     /// Binds every listener, so that what cannot work fails before anything has begun. Within a Tokio runtime.
     pub(crate) fn bind(config: Config) -> anyhow::Result<Self> {
         let rtmp = bind(&config.rtmp_listen()?, "RTMP publishers", "--rtmp")?;
+        config.rtmps_listen()?;
         let http = bind(&config.http, "viewers", "--http")?;
-        let https = config.https.resolve()?.map(|(listen, proof)| secure(&listen, proof)).transpose()?;
+        let (https, rtmps) = config.secured()?;
+        let https = https
+            .map(|secured| TlsListener::open(secured, &edge::PROTOCOLS, "viewers by TLS", "--https"))
+            .transpose()?;
+        let rtmps =
+            rtmps.map(|secured| TlsListener::open(secured, &[], "RTMP publishers by TLS", "--rtmps")).transpose()?;
         let admin = bind(&config.admin, "operators", "--admin")?;
         let latency = config.srt.latency;
         let srt = config.srt_listen()?.map(|listen| bind_srt(&listen, latency)).transpose()?;
         let spool = config.spool.clone().map(Spool::open).transpose()?;
-        Ok(Self { config, rtmp, srt, http, https, admin, spool })
+        Ok(Self { config, rtmp, rtmps, srt, http, https, admin, spool })
     }
 
     /// Tells on standard output where to publish and watch.
@@ -74,6 +81,9 @@ impl Server {
         }
         if let Some(srt) = &self.srt {
             writeln!(out, "publish srt://{}?streamid=publish:CHANNEL{open}", reachable(srt.local_addr()))?;
+        }
+        if let Some(rtmps) = &self.rtmps {
+            writeln!(out, "publish rtmps://{}/live{open}", reachable(rtmps.listener.local_addr()?))?;
         }
         out.flush().context("standard output is closed")
     }
@@ -96,8 +106,13 @@ impl Server {
         let (upstream, downstream) = (TaskTracker::new(), TaskTracker::new());
 
         let (requests, publishes) = mpsc::channel(MAX_WAITING_PUBLISHES);
+        let mut rtmp: Vec<rtmp::Listener> = vec![self.rtmp.into()];
+        if let Some(rtmps) = self.rtmps {
+            let (listener, tls) = rtmps.follow(&tls_metrics, &downstream, &closing);
+            rtmp.push(rtmp::Listener::secured(listener, tls));
+        }
         upstream.spawn(rtmp::serve(
-            self.rtmp,
+            rtmp,
             rtmp::Settings::default(),
             requests.clone(),
             ingest_metrics.clone(),
@@ -112,10 +127,8 @@ impl Server {
         upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
-            if let Some(files) = https.files {
-                downstream.spawn(files.follow(https.tls.clone(), tls_metrics, closing.clone()));
-            }
-            viewers.push(edge::Listener::secured(https.listener, https.tls));
+            let (listener, tls) = https.follow(&tls_metrics, &downstream, &closing);
+            viewers.push(edge::Listener::secured(listener, tls));
         }
         downstream.spawn(edge::serve(viewers, hub.clone(), edge_settings, closing.clone()));
         downstream.spawn(ops::serve(self.admin, ops, closing.clone()));
@@ -181,15 +194,30 @@ fn bind_srt(listen: &Listen, latency: Duration) -> anyhow::Result<srt::Bound> {
     Err(failure).with_context(|| format!("cannot listen for SRT publishers on {listen}; choose another with --srt"))
 }
 
-fn secure(listen: &Listen, proof: Proof) -> anyhow::Result<Https> {
-    let (certificate, files) = match proof {
-        Proof::SelfSigned => (tls::Certificate::self_signed(own_names())?, None),
-        Proof::Files(certificate, key) => {
-            let mut files = tls::Files::new(certificate, key);
-            (files.read()?, Some(files))
+impl TlsListener {
+    fn open((listen, proof): Secured, protocols: &[&[u8]], who: &str, flag: &str) -> anyhow::Result<Self> {
+        let (certificate, files) = match proof {
+            Proof::SelfSigned => (tls::Certificate::self_signed(own_names())?, None),
+            Proof::Files(certificate, key) => {
+                let mut files = tls::Files::new(certificate, key);
+                (files.read()?, Some(files))
+            }
+        };
+        Ok(Self { listener: bind(&listen, who, flag)?, tls: tls::Tls::new(certificate, protocols)?, files })
+    }
+
+    /// The listener, and what shows the certificate that its files hold until `closing`.
+    fn follow(
+        self,
+        metrics: &tls::Metrics,
+        tasks: &TaskTracker,
+        closing: &CancellationToken,
+    ) -> (TcpListener, tls::Tls) {
+        if let Some(files) = self.files {
+            tasks.spawn(files.follow(self.tls.clone(), metrics.clone(), closing.clone()));
         }
-    };
-    Ok(Https { listener: bind(listen, "viewers by TLS", "--https")?, tls: tls::Tls::new(certificate, &edge::PROTOCOLS)?, files })
+        (self.listener, self.tls)
+    }
 }
 
 /// What this machine may be called by a browser on it, or next to it.

@@ -77,6 +77,22 @@ pub enum Error {
         /// For how long.
         limit: Duration,
     },
+    /// No TLS connection came about.
+    #[error("{peer}: no TLS connection came about: {source}")]
+    Tls {
+        /// Who it was.
+        peer: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The peer does not speak TLS where it has to.
+    #[error(
+        "{peer}: this port is for RTMPS and the peer does not speak TLS: write rtmps:// in the encoder, or use the RTMP port"
+    )]
+    NotTls {
+        /// Who it was.
+        peer: SocketAddr,
+    },
     /// The connection broke.
     #[error("{peer}: {source}")]
     Connection {
@@ -100,6 +116,7 @@ impl Error {
                 Awaited::Media => "no_media",
                 Awaited::Reading => "not_reading",
             },
+            Self::Tls { .. } | Self::NotTls { .. } => "no_tls",
             Self::Connection { .. } | Self::Srt { .. } => "broken",
         }
     }

@@ -91,6 +91,8 @@ pub enum Protocol {
     Rtmp,
     /// SRT over UDP, with MPEG-TS in it.
     Srt,
+    /// RTMP over TLS.
+    Rtmps,
 }
 
 impl fmt::Display for Protocol {
@@ -98,6 +100,7 @@ impl fmt::Display for Protocol {
         match self {
             Self::Rtmp => f.write_str("RTMP"),
             Self::Srt => f.write_str("SRT"),
+            Self::Rtmps => f.write_str("RTMPS"),
         }
     }
 }

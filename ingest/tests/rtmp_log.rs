@@ -43,7 +43,8 @@ async fn the_log_tells_who_came_what_they_sent_and_why_they_left_and_no_secret()
     let peer = stream.local_addr().unwrap();
     let (sender, mut publishes) = mpsc::channel(1);
     let shutdown = CancellationToken::new();
-    let server = rtmp::serve(listener, rtmp::Settings::default(), sender, Metrics::default(), shutdown.clone());
+    let server =
+        rtmp::serve([listener.into()], rtmp::Settings::default(), sender, Metrics::default(), shutdown.clone());
     let server = tokio::spawn(server);
 
     let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/ffmpeg-5.1-key-in-stream-name.rtmp");

@@ -21,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) admin: SocketAddr,
     /// Where the configuration has one.
     pub(crate) https: Option<SocketAddr>,
+    /// Where the configuration has one.
+    pub(crate) rtmps: Option<SocketAddr>,
     log: PathBuf,
     _dir: Dir,
 }
@@ -61,7 +63,8 @@ impl Server {
         let (http, rtmp, admin) = (address(), address(), address());
         let https = config.contains("[https]").then(&mut address);
         let srt = address();
-        Self { child, http, rtmp, srt, admin, https, log, _dir: dir }
+        let rtmps = config.contains("[rtmps]").then(&mut address);
+        Self { child, http, rtmp, srt, admin, https, rtmps, log, _dir: dir }
     }
 
     /// A URL for viewers.

@@ -57,6 +57,12 @@ impl Tls {
     }
 }
 
+/// Whether a handshake failed because the peer speaks something else than TLS.
+pub fn is_foreign(error: &io::Error) -> bool {
+    let reason = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(reason, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").finish_non_exhaustive()

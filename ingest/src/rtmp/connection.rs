@@ -1,6 +1,7 @@
 //! One connection: a socket, a session, and the feed it writes.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use touchline_tls::Tls;
 use tracing::{Span, debug, info, warn};
 
 use super::handshake;
@@ -28,17 +30,36 @@ pub(super) struct Context {
     pub(super) shutdown: CancellationToken,
 }
 
-/// Serves one peer until either side is done.
-pub(super) async fn run<S>(stream: S, peer: SocketAddr, context: &Context)
+/// Serves one peer until either side is done, TLS first where `tls` is given.
+pub(super) async fn run<S>(stream: S, tls: Option<Tls>, peer: SocketAddr, context: &Context)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     context.metrics.connections.inc();
     context.metrics.open_connections.inc();
-    let mut connection = Connection::new(stream, peer, context);
-    let end = connection.serve().await;
-    connection.leave(&end);
+    let since = Instant::now();
+    match tls {
+        None => Connection::new(stream, peer, Protocol::Rtmp, since, context).run().await,
+        Some(tls) => run_secured(stream, &tls, peer, since, context).await,
+    }
     context.metrics.open_connections.dec();
+}
+
+/// The handshake of TLS takes of the time for that of RTMP.
+async fn run_secured<S>(stream: S, tls: &Tls, peer: SocketAddr, since: Instant, context: &Context)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let limit = context.settings.handshake;
+    let handshake = timeout_at(since + limit, tls.accept(stream));
+    let end = match context.shutdown.run_until_cancelled(handshake).await {
+        Some(Ok(Ok(stream))) => return Connection::new(stream, peer, Protocol::Rtmps, since, context).run().await,
+        Some(Ok(Err(source))) if touchline_tls::is_foreign(&source) => Err(Error::NotTls { peer }),
+        Some(Ok(Err(source))) => Err(Error::Tls { peer, source }),
+        Some(Err(_)) => Err(Error::TimeOut { peer, awaited: Awaited::Handshake, limit }),
+        None => Ok(Farewell::Draining),
+    };
+    tell(&end, false, &context.metrics);
 }
 
 /// How a connection ended in peace.
@@ -55,6 +76,7 @@ enum Farewell {
 struct Connection<'a, S> {
     stream: S,
     peer: SocketAddr,
+    protocol: Protocol,
     context: &'a Context,
     session: Session,
     /// Replies on their way.
@@ -84,11 +106,12 @@ struct Counted {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
-    fn new(stream: S, peer: SocketAddr, context: &'a Context) -> Self {
-        let now = Instant::now();
+    /// A connection that came at `since`.
+    fn new(stream: S, peer: SocketAddr, protocol: Protocol, since: Instant, context: &'a Context) -> Self {
         Self {
             stream,
             peer,
+            protocol,
             context,
             session: Session::new(peer, random()),
             out: Vec::new(),
@@ -97,10 +120,19 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             publication: None,
             refusal: None,
             unpublished: false,
-            since: now,
-            last_byte: now,
-            last_media: now,
+            since,
+            last_byte: since,
+            last_media: since,
             counted: Counted::default(),
+        }
+    }
+
+    async fn run(mut self) {
+        let end = self.serve().await;
+        self.leave(&end);
+        if end.is_ok() {
+            // RFC 8446 6.1: who closes says so. A peer that is gone need not hear it.
+            drop(timeout(LINGER, self.stream.shutdown()).await);
         }
     }
 
@@ -121,13 +153,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 // Who waits for our answer is read no further: what it sends ahead stays in its socket.
                 read = timeout_at(deadline, self.stream.read(&mut input)), if self.asking.is_none() => match read {
                     Err(_) => return Err(Error::TimeOut { peer: self.peer, awaited, limit }),
+                    // An end of TCP without one of TLS (RFC 8446 6.1): the end of a stream is told by RTMP.
+                    Ok(Err(source)) if source.kind() == ErrorKind::UnexpectedEof => return Ok(self.farewell()),
                     Ok(Err(source)) => return Err(Error::Connection { peer: self.peer, source }),
-                    Ok(Ok(0)) if self.unpublished => return Ok(Farewell::Unpublished),
-                    Ok(Ok(0)) => return Ok(Farewell::Closed),
+                    Ok(Ok(0)) => return Ok(self.farewell()),
                     Ok(Ok(count)) => self.on_bytes(input.get(..count).unwrap_or_default())?,
                 },
             }
         }
+    }
+
+    fn farewell(&self) -> Farewell {
+        if self.unpublished { Farewell::Unpublished } else { Farewell::Closed }
     }
 
     /// The time limit that comes first.
@@ -219,7 +256,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             "asks to publish {}",
             if target.key.is_some() { "with a key" } else { "without a key" }
         );
-        let (publish, answer) = Publish::new(target.channel, target.key, self.peer, Protocol::Rtmp, encoder);
+        let (publish, answer) = Publish::new(target.channel, target.key, self.peer, self.protocol, encoder);
         self.who = Some(Publisher::of(&publish));
         let publishes = self.context.publishes.clone();
         self.asking = Some(Box::pin(async move {
@@ -262,7 +299,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             return Ok(());
         }
         let (peer, limit) = (self.peer, self.context.settings.write);
-        match timeout(limit, self.stream.write_all(&self.out)).await {
+        let sending = async {
+            self.stream.write_all(&self.out).await?;
+            // TLS keeps what its socket has no room for.
+            self.stream.flush().await
+        };
+        match timeout(limit, sending).await {
             Err(_) => Err(Error::TimeOut { peer, awaited: Awaited::Reading, limit }),
             Ok(Err(source)) => Err(Error::Connection { peer, source }),
             Ok(Ok(())) => {
@@ -301,27 +343,31 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     fn leave(&mut self, end: &Result<Farewell, Error>) {
         let published = self.publication.is_some() || self.unpublished;
         self.end_publication();
-        let metrics = &self.context.metrics;
-        metrics.buffered.dec_by(signed(self.counted.buffered));
-        metrics.departed(label(end));
-        match end {
-            Err(Error::Refused { refusal, .. }) => metrics.refused(refusal.label()),
-            Err(Error::Rtmp { .. }) => {
-                metrics.protocol_errors.inc();
-            }
-            _ => {}
-        }
-        match end {
-            Ok(Farewell::Unpublished) => info!("left: unpublished"),
-            Ok(Farewell::Closed) if published => info!("left: closed the connection without unpublishing"),
-            Ok(Farewell::Closed) => debug!("left: closed the connection without publishing"),
-            Ok(Farewell::Draining) => info!("sent away: the server is shutting down"),
-            Err(error) => warn!("left: {error}"),
-        }
+        self.context.metrics.buffered.dec_by(signed(self.counted.buffered));
+        tell(end, published, &self.context.metrics);
     }
 }
 
-/// How long a peer may take to read our last words and close.
+/// Counts how a connection ended, and logs it.
+fn tell(end: &Result<Farewell, Error>, published: bool, metrics: &Metrics) {
+    metrics.departed(label(end));
+    match end {
+        Err(Error::Refused { refusal, .. }) => metrics.refused(refusal.label()),
+        Err(Error::Rtmp { .. }) => {
+            metrics.protocol_errors.inc();
+        }
+        _ => {}
+    }
+    match end {
+        Ok(Farewell::Unpublished) => info!("left: unpublished"),
+        Ok(Farewell::Closed) if published => info!("left: closed the connection without unpublishing"),
+        Ok(Farewell::Closed) => debug!("left: closed the connection without publishing"),
+        Ok(Farewell::Draining) => info!("sent away: the server is shutting down"),
+        Err(error) => warn!("left: {error}"),
+    }
+}
+
+/// How long a peer may take to read our last words, and to close.
 const LINGER: Duration = Duration::from_secs(1);
 
 async fn answer(asking: &mut Option<Asking>) -> Option<Answer> {

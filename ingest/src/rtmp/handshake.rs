@@ -8,6 +8,8 @@ pub const PACKET_LEN: usize = 1_536;
 pub type Random = [u8; PACKET_LEN - 8];
 
 const VERSION: u8 = 3;
+/// What TLS begins with: the content type of a handshake record (RFC 8446 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// The server's side of the handshake: C0 and C1 come, S0, S1 and S2 go, C2 comes.
 ///
@@ -40,6 +42,7 @@ impl Handshake {
                     None => return Ok(false),
                     // 5.2.2: values from 32 on are what text protocols begin with.
                     Some(&VERSION) => self.step = Step::C1(Vec::with_capacity(PACKET_LEN)),
+                    Some(&TLS_HANDSHAKE) => return Err(Violation::Tls),
                     Some(&other) => return Err(Violation::Version(other)),
                 },
                 Step::C1(c1) => {
@@ -108,9 +111,10 @@ mod tests {
 
     #[test]
     fn another_protocol_is_refused_at_its_first_byte() {
-        for (bytes, first) in [(&b"GET / HTTP/1.1\r\n"[..], b'G'), (&[0x16, 3, 1], 0x16), (&[6], 6)] {
+        for (bytes, first) in [(&b"GET / HTTP/1.1\r\n"[..], b'G'), (&[6], 6)] {
             let result = handshake().read(&mut &bytes[..], &mut Vec::new());
             assert_eq!(result, Err(Violation::Version(first)));
         }
+        assert_eq!(handshake().read(&mut &[0x16, 3, 1][..], &mut Vec::new()), Err(Violation::Tls));
     }
 }

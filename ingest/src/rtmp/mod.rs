@@ -1,4 +1,5 @@
-//! RTMP: publishers push H.264, HEVC or AV1, and AAC, over TCP (Adobe's Real Time Messaging Protocol 1.0; Enhanced RTMP v2).
+//! RTMP: publishers push H.264, HEVC or AV1, and AAC or Opus, over TCP, or TLS on it (Adobe's Real Time Messaging Protocol 1.0;
+//! Enhanced RTMP v2).
 //!
 //! ```text
 //! socket -> server -> connection -> Session: handshake, chunk, message, amf0 -> flv::Demuxer -> Intake
@@ -13,6 +14,7 @@ pub mod chunk;
 mod connection;
 pub mod flv;
 pub mod handshake;
+mod listener;
 pub mod message;
 mod publication;
 mod refusal;
@@ -22,6 +24,7 @@ pub mod session;
 mod target;
 mod violation;
 
+pub use listener::Listener;
 pub use refusal::Refusal;
 pub use server::{Settings, serve};
 pub use session::{Media, Output, Session};

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, field, info_span, warn};
 
+use super::Listener;
 use super::connection::{self, Context};
 use crate::gate::{Full, Gate};
 use crate::{Metrics, Publish};
@@ -44,11 +45,12 @@ impl Default for Settings {
     }
 }
 
-/// Takes publishers from `listener` until `shutdown`, then says goodbye to those that are there.
+/// Takes publishers from all listeners until `shutdown`, then says goodbye to those that are there. The listeners share the
+/// room that there is.
 ///
 /// Each request to publish goes to `publishes`, where its answer is waited for within [`Settings::publish`].
 pub async fn serve(
-    listener: TcpListener,
+    listeners: impl IntoIterator<Item = Listener>,
     settings: Settings,
     publishes: mpsc::Sender<Publish>,
     metrics: Metrics,
@@ -56,6 +58,16 @@ pub async fn serve(
 ) {
     let gate = Gate::new(settings.connections, settings.connections_per_address);
     let context = Arc::new(Context { settings, publishes, metrics, shutdown });
+    let all = TaskTracker::new();
+    for listener in listeners {
+        all.spawn(admit(listener, gate.clone(), Arc::clone(&context)));
+    }
+    all.close();
+    all.wait().await;
+}
+
+/// Lets publishers in as long as there is room for them.
+async fn admit(listener: Listener, gate: Gate, context: Arc<Context>) {
     let connections = TaskTracker::new();
     let mut full = false;
     while let Some(accepted) = context.shutdown.run_until_cancelled(listener.accept()).await {
@@ -79,12 +91,16 @@ pub async fn serve(
         };
         full = false;
         set_no_delay(&stream);
-        let context = Arc::clone(&context);
+        let span = match listener.tls() {
+            None => info_span!("rtmp", %peer, channel = field::Empty),
+            Some(_) => info_span!("rtmps", %peer, channel = field::Empty),
+        };
+        let (context, tls) = (Arc::clone(&context), listener.tls().cloned());
         let connection = async move {
-            connection::run(stream, peer, &context).await;
+            connection::run(stream, tls, peer, &context).await;
             drop(pass);
         };
-        connections.spawn(connection.instrument(info_span!("rtmp", %peer, channel = field::Empty)));
+        connections.spawn(connection.instrument(span));
     }
     connections.close();
     connections.wait().await;

@@ -4,8 +4,13 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// C0 asks for something else than plain RTMP.
-    #[error("the first byte is {0}, not 3: this is not plain RTMP (RTMPS, RTMPE and HTTP are not served on this port)")]
+    #[error("the first byte is {0}, not 3: this is not plain RTMP (RTMPE and HTTP are not served on this port)")]
     Version(u8),
+    /// A record of TLS where C0 should be.
+    #[error(
+        "the peer speaks TLS and this port is for plain RTMP: use the port for RTMPS (--rtmps), or write rtmp:// in the encoder"
+    )]
+    Tls,
     /// More chunk streams than are tracked.
     #[error("more than {limit} chunk streams")]
     ChunkStreams {

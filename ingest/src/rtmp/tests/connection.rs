@@ -43,7 +43,7 @@ impl Peer {
         let task = tokio::spawn({
             let context = Arc::clone(&context);
             async move {
-                run(theirs, PEER, &context).await;
+                run(theirs, None, PEER, &context).await;
                 Instant::now()
             }
         });
@@ -101,13 +101,14 @@ impl Peer {
     }
 }
 
-const REASONS: [&str; 11] = [
+const REASONS: [&str; 12] = [
     "unpublished",
     "closed",
     "draining",
     "protocol_error",
     "refused",
     "no_handshake",
+    "no_tls",
     "no_publish",
     "idle",
     "no_media",

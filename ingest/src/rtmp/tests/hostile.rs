@@ -30,7 +30,7 @@ fn goes_on(script: Script) -> Seen {
 fn another_protocol_ends_at_its_first_byte() {
     assert_eq!(
         error(&Script::new().raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")),
-        "127.0.0.1:1935: RTMP error at byte 0: the first byte is 71, not 3: this is not plain RTMP (RTMPS, RTMPE and HTTP are \
+        "127.0.0.1:1935: RTMP error at byte 0: the first byte is 71, not 3: this is not plain RTMP (RTMPE and HTTP are \
          not served on this port)"
     );
 }

@@ -5,6 +5,7 @@ mod connection;
 mod fixtures;
 mod hostile;
 mod script;
+mod secured;
 mod server;
 mod split;
 

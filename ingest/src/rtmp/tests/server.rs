@@ -33,7 +33,7 @@ impl Server {
         let metrics = Metrics::register(&mut registry);
         let (sender, publishes) = mpsc::channel(8);
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, settings, sender, metrics.clone(), shutdown.clone()));
+        let task = tokio::spawn(serve([listener.into()], settings, sender, metrics.clone(), shutdown.clone()));
         Self { address, publishes, metrics, registry, shutdown, task }
     }
 
