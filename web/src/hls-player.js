@@ -88,7 +88,8 @@ export function play(video, url) {
     rate.fixed = level ?? null;
   };
   const list = () => {
-    const named = names(hls.levels.map((level) => ({ ...sizeOf(level), bitrate: level.averageBitrate, codec: level.videoCodec })));
+    const variant = (/** @type {import('hls.js').Level} */ { videoCodec: codec, audioCodec: sound, averageBitrate: bitrate }) => ({ codec, sound, bitrate });
+    const named = names(hls.levels.map((level) => ({ ...sizeOf(level), ...variant(level) })));
     renditions = hls.levels.map(({ averageBitrate }, level) => ({ name: named[level] ?? '', bitrate: averageBitrate, level }));
     renditions.reverse();
     choose();

@@ -9,12 +9,13 @@
  * @property {number} frameRate frames per second, 0 where it is not declared
  * @property {number} bitrate bits per second
  * @property {string} [codec] RFC 6381, of the pictures
+ * @property {string} [sound] the same, of the sound
  */
 
-const CODECS = { avc1: 'H.264', avc3: 'H.264', hvc1: 'HEVC', hev1: 'HEVC', av01: 'AV1' };
+const CODECS = { avc1: 'H.264', avc3: 'H.264', hvc1: 'HEVC', hev1: 'HEVC', av01: 'AV1', mp4a: 'AAC', Opus: 'Opus', opus: 'Opus' };
 
 /**
- * A name for each variant, no two the same: `720p`, and where that is not enough its frame rate, its codec, its bitrate.
+ * A name for each variant, no two the same: `720p`, and where that is not enough its frame rate, its codecs, its bitrate.
  *
  * @param {Variant[]} variants
  */
@@ -23,7 +24,7 @@ export function names(variants) {
     const alike = variants.filter((other) => lines(other) === lines(variant));
     /** @param {(of: Variant) => string} what */
     const where = (what) => (alike.some((other) => what(other) !== what(variant)) ? what(variant) : '');
-    return [lines(variant) + where(frameRate), where(codec)].filter(Boolean).join(' ');
+    return [lines(variant) + where(frameRate), where(codec), where(sound)].filter(Boolean).join(' ');
   });
   return variants.map(({ bitrate }, index) => {
     const name = short[index] ?? '';
@@ -68,5 +69,15 @@ function frameRate({ frameRate: rate }) {
 
 /** @param {Variant} variant */
 function codec({ codec: rfc6381 = '' }) {
+  return codecName(rfc6381);
+}
+
+/** @param {Variant} variant */
+function sound({ sound: rfc6381 = '' }) {
+  return codecName(rfc6381);
+}
+
+/** @param {string} rfc6381 */
+function codecName(rfc6381) {
   return CODECS[/** @type {keyof typeof CODECS} */ (rfc6381.split('.')[0] ?? '')] ?? '';
 }

@@ -140,6 +140,8 @@ test('renditions are named by their lines, and by what else tells them apart', (
   assert.deepEqual(names([variant(720, 3_800_000), variant(480, 1_400_000), variant(240, 320_000)]), ['720p', '480p', '240p']);
   assert.deepEqual(names([variant(720, 5_000_000, { frameRate: 60 }), variant(720, 3_000_000), variant(480, 1_000_000)]), ['720p60', '720p30', '480p']);
   assert.deepEqual(names([variant(720, 3_000_000), variant(720, 2_000_000, { codec: 'hvc1.1.6.L93.B0' })]), ['720p H.264', '720p HEVC']);
+  const sounds = [variant(720, 3_800_000, { sound: 'mp4a.40.2' }), variant(720, 3_700_000, { sound: 'opus' }), variant(480, 1_400_000, { sound: 'mp4a.40.2' })];
+  assert.deepEqual(names(sounds), ['720p AAC', '720p Opus', '480p']);
   assert.deepEqual(names([variant(720, 3_800_000), variant(720, 1_400_000)]), ['720p 3.8 Mb/s', '720p 1.4 Mb/s']);
   assert.deepEqual(names([variant(1280, 3_800_000, { width: 720 })]), ['720p'], 'a picture that stands upright');
   assert.deepEqual(names([variant(0, 640_000, { codec: undefined })]), ['640 kb/s'], 'no resolution is declared');
