@@ -64,9 +64,19 @@ impl Probe {
     /// The spacing of each track that has one, as far as units of it are here.
     pub(super) fn spacings(&self, sources: &BTreeMap<TrackId, Source>) -> BTreeMap<TrackId, Spacing> {
         let spacing = |id: TrackId, source: &Source| match &source.format {
-            Format::Aac(config) => Some(Spacing { timescale: config.timescale(), ticks: aac::FRAME_LEN }),
-            Format::Opus(config) => Some(Spacing { timescale: config.timescale(), ticks: self.packet_duration(id)? }),
-            _ => self.intervals(id).rate(source).map(Spacing::from),
+            Format::Aac(config) => {
+                let rounding = source.clock.timescale;
+                Some(Spacing { timescale: config.timescale(), ticks: aac::FRAME_LEN, rounding })
+            }
+            Format::Opus(config) => {
+                let rounding = source.clock.timescale;
+                Some(Spacing { timescale: config.timescale(), ticks: self.packet_duration(id)?, rounding })
+            }
+            _ => {
+                let intervals = self.intervals(id, source);
+                let rate = intervals.rate(source)?;
+                Some(Spacing { timescale: rate.timescale(), ticks: rate.frame_ticks(), rounding: intervals.clock })
+            }
         };
         sources.iter().filter_map(|(id, source)| Some((*id, spacing(*id, source)?))).collect()
     }
@@ -81,7 +91,7 @@ impl Probe {
 
     /// The frame rate of each video track that has one.
     fn rates(&self, sources: &BTreeMap<TrackId, Source>) -> BTreeMap<TrackId, FrameRate> {
-        self.videos(sources).filter_map(|(id, source)| Some((id, self.intervals(id).rate(source)?))).collect()
+        self.videos(sources).filter_map(|(id, source)| Some((id, self.intervals(id, source).rate(source)?))).collect()
     }
 
     /// The units, in the order they came.
@@ -99,8 +109,8 @@ impl Probe {
 
     fn rates_are_known(&self, sources: &BTreeMap<TrackId, Source>) -> bool {
         self.videos(sources).all(|(id, source)| {
-            let intervals = self.intervals(id);
-            intervals.0.len() >= MEASURING || intervals.confirmed(source).is_some()
+            let intervals = self.intervals(id, source);
+            intervals.ticks.len() >= MEASURING || intervals.confirmed(source).is_some()
         })
     }
 
@@ -120,10 +130,10 @@ impl Probe {
         spans.max().unwrap_or(0)
     }
 
-    fn intervals(&self, track: TrackId) -> Intervals {
+    fn intervals(&self, track: TrackId, source: &Source) -> Intervals {
         let times: Vec<i64> = self.units.iter().filter(|unit| unit.track == track).map(|unit| unit.dts).collect();
         let steps = times.iter().zip(times.iter().skip(1));
-        Intervals(steps.map(|(a, b)| b.saturating_sub(*a)).collect())
+        Intervals::new(steps.map(|(a, b)| b.saturating_sub(*a)).collect(), source.clock.timescale)
     }
 }
 
@@ -141,37 +151,51 @@ fn spread_clamped(units: &mut [Unit], track: TrackId, rate: FrameRate, timescale
     }
 }
 
-/// Ticks of the publisher's clock between the units of a track.
-struct Intervals(Vec<i64>);
+/// Ticks between the units of a track, of the clock that they were rounded to.
+struct Intervals {
+    ticks: Vec<i64>,
+    clock: Timescale,
+}
 
 impl Intervals {
+    /// What an encoder sent by RTMP is in milliseconds, and stays so when somebody relays it by a finer clock.
+    fn new(ticks: Vec<i64>, clock: Timescale) -> Self {
+        let per_milli = i64::from(clock.get() / Timescale::MILLIS.get());
+        let in_millis = clock.get().is_multiple_of(Timescale::MILLIS.get());
+        if in_millis && ticks.iter().all(|interval| interval % per_milli == 0) {
+            Self { ticks: ticks.into_iter().map(|interval| interval / per_milli).collect(), clock: Timescale::MILLIS }
+        } else {
+            Self { ticks, clock }
+        }
+    }
+
     fn rate(&self, source: &Source) -> Option<FrameRate> {
-        self.confirmed(source).or_else(|| self.measured(source))
+        self.confirmed(source).or_else(|| self.measured())
     }
 
     /// A rate that the publisher declares and that its timestamps bear out.
     fn confirmed(&self, source: &Source) -> Option<FrameRate> {
-        if self.0.len() < CONFIRMING {
+        if self.ticks.len() < CONFIRMING {
             return None;
         }
         let median = self.median()?;
         [source.declared_rate, source.format.declared_rate()].into_iter().flatten().find(|rate| {
             // Timestamps are rounded: an interval is right to a tick.
-            (median - ticks_per_frame(*rate, source)).abs() <= 1.01
+            (median - ticks_per_frame(*rate, self.clock)).abs() <= 1.01
         })
     }
 
     /// The standard rate nearest to what the timestamps show, if they show one.
-    fn measured(&self, source: &Source) -> Option<FrameRate> {
+    fn measured(&self) -> Option<FrameRate> {
         let median = self.median()?;
-        let regular = self.0.iter().filter(|&&interval| (as_f64(interval) - median).abs() <= median * 0.35 + 1.0);
+        let regular = self.ticks.iter().filter(|&&interval| (as_f64(interval) - median).abs() <= median * 0.35 + 1.0);
         let regular: Vec<f64> = regular.map(|&interval| as_f64(interval)).collect();
-        if regular.len() * 5 < self.0.len() * 4 {
+        if regular.len() * 5 < self.ticks.len() * 4 {
             return None;
         }
         let regular_count = i64::try_from(regular.len()).ok()?;
         let mean = regular.iter().sum::<f64>() / as_f64(regular_count);
-        let off = |rate: &FrameRate| (ticks_per_frame(*rate, source) - mean).abs();
+        let off = |rate: &FrameRate| (ticks_per_frame(*rate, self.clock) - mean).abs();
         // Too few frames to tell 30 from 29.97: whole rates are the likelier ones.
         let whole = FrameRate::STANDARD.into_iter().filter(|rate| rate.is_whole());
         let nearest = |rates: &mut dyn Iterator<Item = FrameRate>| rates.min_by(|a, b| off(a).total_cmp(&off(b)));
@@ -181,14 +205,14 @@ impl Intervals {
     }
 
     fn median(&self) -> Option<f64> {
-        let mut sorted = self.0.clone();
+        let mut sorted = self.ticks.clone();
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).map(|&median| as_f64(median))
     }
 }
 
-fn ticks_per_frame(rate: FrameRate, source: &Source) -> f64 {
-    f64::from(source.clock.timescale.get()) / rate.as_f64()
+fn ticks_per_frame(rate: FrameRate, clock: Timescale) -> f64 {
+    f64::from(clock.get()) / rate.as_f64()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "intervals between frames are far below 2^52 ticks, or nonsense")]

@@ -141,6 +141,23 @@ async fn the_declared_rate_is_believed_only_if_the_timestamps_bear_it_out() {
 }
 
 #[tokio::test]
+async fn times_that_were_milliseconds_before_are_so_by_a_finer_clock_too() {
+    // By way of SRT, from an encoder that sends RTMP: a frame of 60 frames/s is 16 or 17 ms.
+    for (real, expected) in
+        [(60.0, "V60000/1000"), (30.0, "V30000/1000"), (59.94, "V60000/1001"), (50.0, "V50000/1000")]
+    {
+        let mut bench = Bench::new();
+        bench.intake.expect(true, false);
+        let config = touchline_media::avc::Config::parse(RECORD).unwrap();
+        let declared = FrameRate::from_f64(real).filter(|rate| !rate.is_whole());
+        bench.intake.configure(VIDEO, Clock::MPEG, Format::Avc(config), declared);
+        bench.units(VIDEO, 0, frames(real, 1_400, 40).map(|millis| millis * 90));
+        let seen = bench.end().await;
+        assert!(seen.starts_with(expected), "{real}: {seen}");
+    }
+}
+
+#[tokio::test]
 async fn a_source_without_a_regular_rate_gets_no_grid() {
     let mut bench = Bench::new();
     bench.intake.expect(true, false);

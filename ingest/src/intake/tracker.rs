@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use touchline_media::timeline::{Grid, Monotone, Unwrap};
-use touchline_media::{Format, FrameRate, MediaTime, Sample, Timescale, Track, TrackId, opus};
+use touchline_media::{Format, MediaTime, Sample, Timescale, Track, TrackId, opus};
 
 use super::{MAX_BACKWARD, MAX_FORWARD, MAX_GAP, MAX_SKEW, MAX_STRAYS, Source, Unit};
 
@@ -10,12 +10,8 @@ use super::{MAX_BACKWARD, MAX_FORWARD, MAX_GAP, MAX_SKEW, MAX_STRAYS, Source, Un
 pub(super) struct Spacing {
     pub(super) timescale: Timescale,
     pub(super) ticks: u32,
-}
-
-impl From<FrameRate> for Spacing {
-    fn from(rate: FrameRate) -> Self {
-        Self { timescale: rate.timescale(), ticks: rate.frame_ticks() }
-    }
+    /// What the publisher's times were rounded to.
+    pub(super) rounding: Timescale,
 }
 
 /// The timeline of one track within a stretch.
@@ -161,8 +157,8 @@ fn millis(time: MediaTime) -> i64 {
 impl Placement {
     fn new(source: &Source, spacing: Option<Spacing>) -> Self {
         match (spacing, &source.format) {
-            (Some(Spacing { timescale, ticks }), _) => {
-                Self::Grid(Grid::new(timescale, ticks, source.clock.timescale), ticks)
+            (Some(Spacing { timescale, ticks, rounding }), _) => {
+                Self::Grid(Grid::new(timescale, ticks, rounding), ticks)
             }
             (None, Format::Opus(config)) => Self::Monotone(Monotone::new(config.timescale())),
             (None, _) => Self::Monotone(Monotone::new(Timescale::NINETY_KHZ)),

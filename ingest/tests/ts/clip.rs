@@ -17,6 +17,15 @@ pub(crate) fn ffmpeg_with(inputs: &[&str], encoding: &str) -> Vec<u8> {
     run(command.args(["-f", "mpegts", "-"]), &[])
 }
 
+/// What a relay makes of a clip that came by RTMP, whose times are in milliseconds.
+pub(crate) fn relayed(inputs: &[&str], encoding: &str) -> Vec<u8> {
+    let mut encoder = Command::new("ffmpeg");
+    encoder.args(["-v", "error", "-nostdin"]).args(inputs).args(encoding.split_whitespace()).args(["-f", "flv", "-"]);
+    let mut relay = Command::new("ffmpeg");
+    relay.args(["-v", "error", "-f", "flv", "-i", "-", "-c", "copy", "-f", "mpegts", "-"]);
+    run(&mut relay, &run(&mut encoder, &[]))
+}
+
 /// A clip by GStreamer.
 pub(crate) fn gstreamer(pipeline: &str) -> Vec<u8> {
     run(Command::new("gst-launch-1.0").arg("-q").args(pipeline.split_whitespace()), &[])

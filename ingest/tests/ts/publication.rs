@@ -7,7 +7,7 @@ use touchline_ingest::Metrics;
 use touchline_ingest::ts::{Publication, Unsupported};
 use touchline_media::{Kind, MediaTime, Sample, Timescale, Track, TrackId, feed};
 
-use crate::clip::{ffmpeg, ffmpeg_with};
+use crate::clip::{ffmpeg, ffmpeg_with, relayed};
 
 /// Everything a reader gets: the tracks and samples of each stretch.
 struct Published {
@@ -74,6 +74,22 @@ async fn a_contribution_with_two_languages_is_one_stretch_on_regular_grids_acros
     let starts: Vec<i64> =
         tracks.iter().map(|track| times(samples, track.id)[0].rescale(Timescale::MILLIS).ticks()).collect();
     assert!(starts.iter().all(|start| start.abs() < 100), "{starts:?}");
+}
+
+#[tokio::test]
+async fn a_relay_of_rtmp_has_its_pictures_on_the_grid_again() {
+    let inputs =
+        ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=60", "-f", "lavfi", "-i", "sine=440:r=44100", "-t", "4"];
+    let clip = relayed(&inputs, "-c:v libx264 -preset ultrafast -bf 2 -g 60 -c:a aac");
+    let published = publish(&clip).await;
+    let [(tracks, samples)] = &published.stretches[..] else { unreachable!("one stretch") };
+    assert_eq!((tracks[0].timescale.get(), tracks[0].frame_ticks), (60_000, Some(1_000)));
+    let pictures: Vec<&Sample> = samples.iter().filter(|sample| sample.track == tracks[0].id).collect();
+    assert_eq!(pictures.len(), 240);
+    for (pair, n) in pictures.windows(2).zip(1..) {
+        assert_eq!((pair[1].dts - pair[0].dts).ticks(), 1_000, "picture {n}");
+        assert_eq!((pair[1].pts - pair[1].dts).ticks() % 1_000, 0, "picture {n}");
+    }
 }
 
 #[tokio::test]
