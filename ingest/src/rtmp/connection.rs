@@ -11,12 +11,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use touchline_tls::Tls;
-use tracing::{Span, debug, info, warn};
+use tracing::{Span, debug, info};
 
+use super::departure::{Departures, Farewell};
 use super::handshake;
 use super::publication::Publication;
 use super::session::{self, Media, Output, Request, Session};
-use super::{Refusal, Settings, Target};
+use super::{Refusal, Settings, Target, Violation};
 use crate::health::Publisher;
 use crate::publish::Answer;
 use crate::{Awaited, Error, Metrics, Protocol, Publish, Rejection};
@@ -27,6 +28,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) publishes: mpsc::Sender<Publish>,
     pub(super) metrics: Metrics,
+    pub(super) departures: Departures,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -59,18 +61,7 @@ where
         Some(Err(_)) => Err(Error::TimeOut { peer, awaited: Awaited::Handshake, limit }),
         None => Ok(Farewell::Draining),
     };
-    tell(&end, false, &context.metrics);
-}
-
-/// How a connection ended in peace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Farewell {
-    /// The peer closed it after it had unpublished.
-    Unpublished,
-    /// The peer closed it.
-    Closed,
-    /// The server goes away.
-    Draining,
+    context.departures.enter(&end, false);
 }
 
 struct Connection<'a, S> {
@@ -86,6 +77,9 @@ struct Connection<'a, S> {
     who: Option<Publisher>,
     publication: Option<Publication>,
     refusal: Option<Refusal>,
+    /// It has been let in at least once.
+    published: bool,
+    /// It has ended its last publication.
     unpublished: bool,
     /// When it came, or when its last publication ended.
     since: Instant,
@@ -119,6 +113,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             who: None,
             publication: None,
             refusal: None,
+            published: false,
             unpublished: false,
             since,
             last_byte: since,
@@ -129,6 +124,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
 
     async fn run(mut self) {
         let end = self.serve().await;
+        if let Err(Error::Rtmp { violation, .. }) = &end {
+            self.complain(violation).await;
+        }
         self.leave(&end);
         if end.is_ok() {
             // RFC 8446 6.1: who closes says so. A peer that is gone need not hear it.
@@ -201,7 +199,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             }
             Ok(writer) => {
                 info!("publishes");
-                self.unpublished = false;
+                (self.published, self.unpublished) = (true, false);
                 let who = self.who.take();
                 self.publication = who.map(|who| Publication::new(writer, who, self.context.metrics.roster()));
                 self.context.metrics.publishers.inc();
@@ -286,6 +284,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         }
     }
 
+    /// Tells the peer what it did wrong, if it has come so far as to be told.
+    async fn complain(&mut self, violation: &Violation) {
+        self.end_publication();
+        self.session.complain(violation);
+        self.take_outputs();
+        if !self.out.is_empty() && self.flush().await.is_ok() {
+            self.linger().await;
+        }
+    }
+
     async fn say_goodbye(&mut self) -> Result<Farewell, Error> {
         self.session.close();
         self.take_outputs();
@@ -341,29 +349,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
 
     /// Closes the books and tells the log.
     fn leave(&mut self, end: &Result<Farewell, Error>) {
-        let published = self.publication.is_some() || self.unpublished;
         self.end_publication();
         self.context.metrics.buffered.dec_by(signed(self.counted.buffered));
-        tell(end, published, &self.context.metrics);
-    }
-}
-
-/// Counts how a connection ended, and logs it.
-fn tell(end: &Result<Farewell, Error>, published: bool, metrics: &Metrics) {
-    metrics.departed(label(end));
-    match end {
-        Err(Error::Refused { refusal, .. }) => metrics.refused(refusal.label()),
-        Err(Error::Rtmp { .. }) => {
-            metrics.protocol_errors.inc();
-        }
-        _ => {}
-    }
-    match end {
-        Ok(Farewell::Unpublished) => info!("left: unpublished"),
-        Ok(Farewell::Closed) if published => info!("left: closed the connection without unpublishing"),
-        Ok(Farewell::Closed) => debug!("left: closed the connection without publishing"),
-        Ok(Farewell::Draining) => info!("sent away: the server is shutting down"),
-        Err(error) => warn!("left: {error}"),
+        self.context.departures.enter(end, self.published);
     }
 }
 
@@ -385,16 +373,6 @@ fn random() -> Box<handshake::Random> {
         piece.copy_from_slice(&state.hash_one(n).to_ne_bytes());
     }
     random
-}
-
-/// The value of the `reason` label.
-fn label(end: &Result<Farewell, Error>) -> &'static str {
-    match end {
-        Ok(Farewell::Unpublished) => "unpublished",
-        Ok(Farewell::Closed) => "closed",
-        Ok(Farewell::Draining) => "draining",
-        Err(error) => error.label(),
-    }
 }
 
 fn signed(bytes: usize) -> i64 {

@@ -12,6 +12,7 @@
 pub mod amf0;
 pub mod chunk;
 mod connection;
+mod departure;
 pub mod flv;
 pub mod handshake;
 mod listener;

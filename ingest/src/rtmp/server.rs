@@ -9,6 +9,7 @@ use tracing::{Instrument, debug, field, info_span, warn};
 
 use super::Listener;
 use super::connection::{self, Context};
+use super::departure::Departures;
 use crate::gate::{Full, Gate};
 use crate::{Metrics, Publish};
 
@@ -57,7 +58,8 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     let gate = Gate::new(settings.connections, settings.connections_per_address);
-    let context = Arc::new(Context { settings, publishes, metrics, shutdown });
+    let departures = Departures::new(metrics.clone());
+    let context = Arc::new(Context { settings, publishes, metrics, departures, shutdown });
     let all = TaskTracker::new();
     for listener in listeners {
         all.spawn(admit(listener, gate.clone(), Arc::clone(&context)));
@@ -91,9 +93,10 @@ async fn admit(listener: Listener, gate: Gate, context: Arc<Context>) {
         };
         full = false;
         set_no_delay(&stream);
-        let span = match listener.tls() {
-            None => info_span!("rtmp", %peer, channel = field::Empty),
-            Some(_) => info_span!("rtmps", %peer, channel = field::Empty),
+        let span = if listener.tls().is_some() {
+            info_span!("rtmps", %peer, channel = field::Empty)
+        } else {
+            info_span!("rtmp", %peer, channel = field::Empty)
         };
         let (context, tls) = (Arc::clone(&context), listener.tls().cloned());
         let connection = async move {

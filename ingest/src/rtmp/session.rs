@@ -167,6 +167,16 @@ impl Session {
         self.end();
     }
 
+    /// Tells the peer what was wrong with what it sent: an error of [`Session::handle`]. Before `connect` there is no way to. The
+    /// connection is to be closed once that has been sent.
+    pub fn complain(&mut self, violation: &Violation) {
+        if !matches!(self.phase, Phase::Greeting | Phase::Over) {
+            let stream = self.stream();
+            self.send(|out| reply::status(out, stream, "error", "NetStream.Failed", &violation.to_string()));
+        }
+        self.end();
+    }
+
     /// Tells the peer that the server goes away. The connection is to be closed once that has been sent.
     pub fn close(&mut self) {
         let why = "The server is shutting down.";

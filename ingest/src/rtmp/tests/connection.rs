@@ -14,6 +14,7 @@ use super::super::Settings;
 use super::super::amf0::{self, Value};
 use super::super::chunk::{Reader, kind};
 use super::super::connection::{Context, run};
+use super::super::departure::Departures;
 use super::super::handshake::PACKET_LEN;
 use super::script::Script;
 use super::{PEER, Seen, fixtures};
@@ -33,11 +34,12 @@ impl Peer {
     /// A peer with a pipe of `size` bytes each way.
     fn with_pipe(size: usize) -> Self {
         let (sender, publishes) = mpsc::channel(1);
-        let (stream, theirs) = duplex(size);
+        let ((stream, theirs), metrics) = (duplex(size), Metrics::default());
         let context = Arc::new(Context {
             settings: Settings::default(),
             publishes: sender,
-            metrics: Metrics::default(),
+            metrics: metrics.clone(),
+            departures: Departures::new(metrics),
             shutdown: CancellationToken::new(),
         });
         let task = tokio::spawn({
@@ -230,6 +232,25 @@ async fn a_rejected_publisher_is_told_why_and_disconnected() {
         let told = Instant::now();
         assert!(peer.stream.write_all(b"more").await.is_ok());
         assert_eq!(peer.departed_after(told).await, ("refused", Duration::from_secs(1)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_breaks_the_protocol_is_told_how_once_it_is_connected() {
+    let broken = Script::new().message(2, 0, kind::SET_CHUNK_SIZE, &[0; 4]);
+    for (script, words) in [(Script::connected(), true), (Script::publishing(), true), (Script::greeted(), false)] {
+        let mut peer = Peer::sending(&script).await;
+        let feed =
+            if script.bytes.len() > Script::connected().bytes.len() { Some(peer.accepted().await) } else { None };
+        peer.send(&broken).await;
+        let said = peer.read_to_end().await;
+        let told = said.contains("NetStream.Failed") && said.contains("chunk size 0 is outside of 1 to 2147483647");
+        assert_eq!(told, words, "{said}");
+        if let Some(mut feed) = feed {
+            assert!(feed.next().await.is_none(), "the feed has ended");
+        }
+        drop(std::mem::replace(&mut peer.stream, duplex(1).0));
+        assert_eq!(peer.departed().await, "protocol_error");
     }
 }
 

@@ -19,6 +19,7 @@ use touchline_media::feed;
 use touchline_tls::{Files, Tls};
 
 use super::super::connection::{Context, run};
+use super::super::departure::Departures;
 use super::super::{Listener, Settings, serve};
 use super::script::Script;
 use super::{PEER, fixtures};
@@ -109,6 +110,7 @@ impl Peer {
             settings: Settings::default(),
             publishes,
             metrics: metrics.clone(),
+            departures: Departures::new(metrics.clone()),
             shutdown: CancellationToken::new(),
         };
         let tls = trusted.tls.clone();
