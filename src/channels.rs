@@ -97,11 +97,8 @@ impl Channels {
     }
 
     fn admit(&self, publish: &Publish) -> Result<(), Rejection> {
-        let by = self.settings.keys.admit(&publish.channel, publish.key.as_ref()).ok_or(Rejection::Unauthorised)?;
-        if let Admitted::By(name) = by
-            && !name.is_empty()
-        {
-            info!(channel = %publish.channel, peer = %publish.peer, "the key is that of {name}");
+        if !publish.invited {
+            self.check_key(publish)?;
         }
         match self.live.get(&publish.channel) {
             Some(slot) if slot.publisher.is_present() && self.settings.takeover == Takeover::Refuse => {
@@ -110,6 +107,16 @@ impl Channels {
             None if self.live.len() >= MAX_CHANNELS => Err(Rejection::Full),
             _ => Ok(()),
         }
+    }
+
+    fn check_key(&self, publish: &Publish) -> Result<(), Rejection> {
+        let by = self.settings.keys.admit(&publish.channel, publish.key.as_ref()).ok_or(Rejection::Unauthorised)?;
+        if let Admitted::By(name) = by
+            && !name.is_empty()
+        {
+            info!(channel = %publish.channel, peer = %publish.peer, "the key is that of {name}");
+        }
+        Ok(())
     }
 
     /// Ends the feed of who is there, so that the channel goes on with who comes.

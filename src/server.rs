@@ -118,7 +118,13 @@ impl Server {
             ingest_metrics.clone(),
             drain.clone(),
         ));
-        let Config { keys, takeover, hls, ladders, grace, srt: Srt { passphrases, .. }, .. } = self.config;
+        let Config { keys, takeover, hls, ladders, grace, srt: Srt { passphrases, sources, latency, .. }, .. } =
+            self.config;
+        for (channel, source) in sources {
+            let settings = srt::Settings { latency, ..srt::Settings::default() };
+            let (requests, metrics) = (requests.clone(), ingest_metrics.clone());
+            upstream.spawn(srt::pull(channel, source, settings, requests, metrics, drain.clone()));
+        }
         if let Some(srt) = self.srt {
             let door = door::srt(keys.clone(), takeover, passphrases, ingest_metrics.roster().clone());
             upstream.spawn(srt.serve(door, requests, ingest_metrics, drain.clone()));

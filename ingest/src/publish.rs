@@ -19,6 +19,8 @@ pub struct Publish {
     pub protocol: Protocol,
     /// What the encoder calls itself.
     pub encoder: Option<String>,
+    /// The operator has named this source for this channel: it needs no key.
+    pub invited: bool,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -35,7 +37,7 @@ impl Publish {
         encoder: Option<String>,
     ) -> (Self, oneshot::Receiver<Answer>) {
         let (answer, receiver) = oneshot::channel();
-        (Self { channel, key, peer, protocol, encoder, answer }, receiver)
+        (Self { channel, key, peer, protocol, encoder, invited: false, answer }, receiver)
     }
 
     /// Lets the publisher in; what it sends goes to `writer`, which is dropped when it leaves.

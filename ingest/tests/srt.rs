@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use touchline_ingest::srt::{self, Passphrase};
 use touchline_ingest::{Metrics, Protocol, Publish, Rejection, Secret};
 use touchline_media::feed::{self, Event};
-use touchline_srt::{Error, Reject, Socket, caller};
+use touchline_srt::listener::{Admission, Hello, Options};
+use touchline_srt::{Error, Listener, Reject, Socket, caller};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Frames of the clip that encoders send, and how many of them are keyframes.
@@ -268,6 +269,33 @@ async fn a_drain_ends_feeds_and_refuses_callers() {
     assert_eq!(timeout(PATIENCE, socket.recv(&mut [0; 1_456])).await.unwrap().unwrap(), None);
     assert!(server.metrics.roster().read(std::time::Instant::now()).is_empty());
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_source_is_fetched_again_whenever_it_ends() {
+    let asked: fn(&Hello<'_>) -> Result<Admission, Reject> = |hello| match hello.stream_id {
+        "request:main" => Ok(Admission { passphrase: Passphrase::new("correct-horse").ok(), latency: None }),
+        _ => Err(Reject::NOT_FOUND),
+    };
+    let mut studio = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), &Options::default(), asked).unwrap();
+    let url = format!("srt://{}?streamid=request:main&passphrase=correct-horse&pbkeylen=24", studio.local_addr());
+    let (sender, mut publishes) = mpsc::channel(8);
+    let (shutdown, metrics) = (CancellationToken::new(), Metrics::default());
+    let source = srt::Source::parse(&url).unwrap();
+    let pulling =
+        srt::pull("main".parse().unwrap(), source, srt::Settings::default(), sender, metrics, shutdown.clone());
+    let pulling = tokio::spawn(pulling);
+    for _ in 0..2 {
+        let socket = timeout(PATIENCE, studio.accept()).await.unwrap().unwrap();
+        let publish = timeout(PATIENCE, publishes.recv()).await.unwrap().unwrap();
+        assert!(publish.invited && publish.channel.as_str() == "main");
+        let (writer, mut reader) = feed::channel();
+        publish.accept(writer);
+        drop(socket);
+        assert!(timeout(PATIENCE, reader.next()).await.unwrap().is_none());
+    }
+    shutdown.cancel();
+    timeout(PATIENCE, pulling).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use touchline_ingest::srt::{self, Passphrase};
+use touchline_ingest::srt::{self, Passphrase, Source};
 use touchline_media::ChannelName;
 
 use super::{Listen, Section, duration};
@@ -22,6 +22,8 @@ pub(crate) struct Srt {
     pub(crate) latency: Duration,
     /// What they have to encrypt with.
     pub(crate) passphrases: Passphrases,
+    /// What is fetched, by the channel that it goes into.
+    pub(crate) sources: BTreeMap<ChannelName, Source>,
 }
 
 /// An address, or nothing at all.
@@ -40,7 +42,7 @@ pub(crate) struct Passphrases(BTreeMap<Option<ChannelName>, Passphrase>);
 impl Default for Srt {
     fn default() -> Self {
         let latency = srt::Settings::default().latency;
-        Self { listen: None, latency, passphrases: Passphrases::default() }
+        Self { listen: None, latency, passphrases: Passphrases::default(), sources: BTreeMap::new() }
     }
 }
 
@@ -49,6 +51,15 @@ impl Srt {
         section.value("listen", |text| Switch::parse(text).map(Some), &mut self.listen);
         section.value("latency", duration(LATENCY), &mut self.latency);
         section.table("passphrases", |passphrases| self.passphrases.read(passphrases));
+        section.table("pull", |pull| {
+            for name in pull.names() {
+                let mut source = None;
+                pull.value(&name, |text| Source::parse(text).map(Some), &mut source);
+                if let Some(channel) = channel_of(pull, &name) {
+                    self.sources.extend(source.map(|source| (channel, source)));
+                }
+            }
+        });
     }
 
     /// Where publishers connect, if they do; `keys`: publish keys are set.
@@ -96,12 +107,9 @@ impl Passphrases {
             );
             let channel = match name.as_str() {
                 "*" => None,
-                name => match name.parse() {
-                    Ok(channel) => Some(channel),
-                    Err(why) => {
-                        section.mistake(name, format!("\"{name}\" is no channel name: {why}"));
-                        continue;
-                    }
+                name => match channel_of(section, name) {
+                    Some(channel) => Some(channel),
+                    None => continue,
                 },
             };
             self.0.extend(passphrase.map(|passphrase| (channel, passphrase)));
@@ -113,6 +121,12 @@ impl fmt::Debug for Passphrases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Passphrases({})", self.0.len())
     }
+}
+
+/// The channel that a setting is named after; if there can be none, that is noted.
+fn channel_of(section: &mut Section<'_, '_>, name: &str) -> Option<ChannelName> {
+    let channel: Result<ChannelName, _> = name.parse();
+    channel.map_err(|why| section.mistake(name, format!("\"{name}\" is no channel name: {why}"))).ok()
 }
 
 #[cfg(test)]
@@ -135,14 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn a_source_belongs_to_a_channel() {
+        let config = Config::parse("[srt.pull]\nmain = \"srt://studio.example:9000?streamid=s3cret\"").unwrap();
+        assert_eq!(format!("{:?}", config.srt.sources), "{main: srt://studio.example:9000}");
+    }
+
+    #[test]
     fn mistakes_are_told_and_passphrases_are_not_shown() {
-        let text =
-            "[srt]\nlisten = \"on\"\nlatency = \"1m\"\n[srt.passphrases]\nmain = \"hush\"\n\"a b\" = \"0123456789\"";
+        let text = "[srt]\nlisten = \"on\"\nlatency = \"1m\"\n[srt.passphrases]\nmain = \"hush\"\n\"a b\" = \"0123456789\"\n[srt.pull]\nmain = \"srt://studio\"";
         insta::assert_snapshot!(mistakes(text), @r#"
         line 2: srt.listen: "on" is not an address to listen on; write for example "127.0.0.1:8080" or ":8080", or "off"
         line 3: srt.latency: 60s is out of range: from 20ms to 8s
         line 5: srt.passphrases.main: a passphrase has 10 to 79 characters, and this one has 4
         line 6: srt.passphrases.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
+        line 8: srt.pull.main: it has no port; write for example srt://studio.example:8890?streamid=request:main&latency=200
         "#);
     }
 

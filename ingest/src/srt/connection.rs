@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use touchline_media::ChannelName;
 use touchline_srt::{MAX_PAYLOAD, Received, Socket, Stats};
 use tracing::{Span, debug, info, warn};
 
 use super::{Settings, StreamId};
 use crate::health::{Health, Publisher, Seat};
-use crate::{Awaited, Error, Metrics, Protocol, Publish, Rejection, ts};
+use crate::{Awaited, Error, Metrics, Protocol, Publish, Rejection, Secret, ts};
 
 /// How often the figures of a connection are read.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
@@ -25,22 +26,32 @@ pub(super) struct Context {
     pub(super) shutdown: CancellationToken,
 }
 
+/// What somebody wants to publish into.
+pub(super) struct Request {
+    pub(super) channel: ChannelName,
+    pub(super) key: Option<Secret>,
+    /// As in [`Publish::invited`].
+    pub(super) invited: bool,
+}
+
 /// Serves a caller until either side is done.
 pub(super) async fn run(socket: Socket, context: &Context) {
     match StreamId::parse(socket.stream_id()) {
-        Ok(target) => drop(publish(socket, target, context).await),
+        Ok(StreamId { channel, key }) => {
+            drop(publish(socket, Request { channel, key, invited: false }, context).await);
+        }
         // Nobody with such a stream ID has been let in.
         Err(malformed) => debug!("refused: {malformed}"),
     }
 }
 
 /// Publishes what comes from `socket` into a channel until either side is done.
-pub(super) async fn publish(socket: Socket, target: StreamId, context: &Context) -> Result<Farewell, Error> {
-    Span::current().record("channel", target.channel.as_str());
+pub(super) async fn publish(socket: Socket, request: Request, context: &Context) -> Result<Farewell, Error> {
+    Span::current().record("channel", request.channel.as_str());
     context.metrics.connections.inc();
     context.metrics.open_connections.inc();
     let mut connection = Connection { peer: socket.peer(), socket, context, totals: Totals::default() };
-    let end = connection.serve(target).await;
+    let end = connection.serve(request).await;
     connection.leave(&end);
     context.metrics.open_connections.dec();
     end
@@ -84,8 +95,8 @@ struct Publication {
 }
 
 impl Connection<'_> {
-    async fn serve(&mut self, target: StreamId) -> Result<Farewell, Error> {
-        let publication = self.ask(target).await?;
+    async fn serve(&mut self, request: Request) -> Result<Farewell, Error> {
+        let publication = self.ask(request).await?;
         info!("publishes: latency {:?}", self.socket.latency());
         self.context.metrics.publishers.inc();
         let end = self.receive(publication).await;
@@ -94,10 +105,11 @@ impl Connection<'_> {
     }
 
     /// Asks for the channel. What comes meanwhile waits in the socket.
-    async fn ask(&self, StreamId { channel, key }: StreamId) -> Result<Publication, Error> {
+    async fn ask(&self, Request { channel, key, invited }: Request) -> Result<Publication, Error> {
         let (peer, limit) = (self.peer, self.context.settings.publish);
         info!("asks to publish {}", if key.is_some() { "with a key" } else { "without a key" });
-        let (publish, answer) = Publish::new(channel, key, peer, Protocol::Srt, None);
+        let (mut publish, answer) = Publish::new(channel, key, peer, Protocol::Srt, None);
+        publish.invited = invited;
         let who = Publisher::of(&publish);
         let asking = async {
             self.context.publishes.send(publish).await.ok()?;
