@@ -107,8 +107,10 @@ fn poll(epoll: c_int, waiting: &Waiting) {
     while !waiting.over.load(Ordering::Relaxed) {
         // SAFETY: there is room for as many events as are said to fit.
         let count = unsafe { sys::srt_epoll_uwait(epoll, events.as_mut_ptr(), room, LOOK_UP_MILLIS) };
-        // Beyond the room there are more, which the next call brings; less than none is the end of libsrt.
-        let Ok(count) = usize::try_from(count) else { return };
+        // Beyond the room there are more, which the next call brings; less than none is an error that does not pass.
+        let Ok(count) = usize::try_from(count) else {
+            return tracing::error!("SRT is deaf from now on: {}", last_error("wait for events"));
+        };
         let sockets = waiting.lock();
         for event in events.iter().take(count) {
             if let Some(notify) = sockets.get(&event.fd) {

@@ -4,7 +4,6 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -57,7 +56,7 @@ pub struct Admission {
 pub struct Listener {
     // Dropped first: once it is closed, nobody asks the gate any more.
     handle: Handle,
-    gate: Box<Gate>,
+    gate: Arc<Gate>,
     address: SocketAddr,
 }
 
@@ -91,10 +90,10 @@ impl Listener {
             let only = c_int::from(!address.ip().is_unspecified());
             handle.set(sys::SRTO_IPV6ONLY, only, "choose a version of IP")?;
         }
-        let gate = Box::new(Gate { ask: Box::new(gate), open: Arc::default(), sockets: options.sockets });
+        let gate = Arc::new(Gate { ask: Box::new(gate), open: Arc::default(), sockets: options.sockets });
         // SAFETY: the address outlives the call.
         checked("bind", address::with(address, |name, len| unsafe { sys::srt_bind(handle.id(), name, len) }))?;
-        let opaque = ptr::from_ref(&*gate).cast_mut().cast::<c_void>();
+        let opaque = Arc::as_ptr(&gate).cast_mut().cast::<c_void>();
         // SAFETY: `hook` takes the pointer for what it is. The gate stays where it is until the socket has been closed,
         // and closing waits for a hook that runs and lets no other begin: both hold the lock of the port's listener.
         checked("listen", unsafe { sys::srt_listen_callback(handle.id(), hook, opaque) })?;
