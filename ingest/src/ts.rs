@@ -238,8 +238,8 @@ impl Demuxer {
 
     fn table(&mut self, table: Table) {
         match table {
-            Table::Association { section, programmes } => {
-                self.programmes.associate(section, programmes);
+            Table::Association { section, last, programmes } => {
+                self.programmes.associate(section, last, &programmes);
                 self.listen_for_maps();
             }
             Table::Map { programme, streams } => self.programmes.map(programme, streams),

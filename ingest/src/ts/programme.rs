@@ -8,7 +8,7 @@ use super::content::Content;
 use super::table::Entry;
 use super::{MAX_AUDIO, MAX_METADATA, MAX_PROGRAMMES, Remark, Unsupported};
 
-/// The programmes of a transport stream, in the order of their table.
+/// The programmes of a transport stream, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Programmes {
     list: Vec<Programme>,
@@ -17,6 +17,8 @@ pub(super) struct Programmes {
 
 #[derive(Debug)]
 struct Programme {
+    /// The section of the table that it is in.
+    section: u8,
     number: u16,
     map_pid: u16,
     /// `None` before its map has come.
@@ -24,20 +26,18 @@ struct Programme {
 }
 
 impl Programmes {
-    /// Takes a section of the programme association table.
-    pub(super) fn associate(&mut self, section: u8, programmes: Vec<(u16, u16)>) {
-        let mut known = std::mem::take(&mut self.list);
-        let same = |programme: &Programme, number, map_pid| (programme.number, programme.map_pid) == (number, map_pid);
-        if section > 0 {
-            // It continues the one before.
-            let is_new = |programme: &Programme| programmes.iter().all(|(number, _)| *number != programme.number);
-            known.retain(is_new);
-            self.list = std::mem::take(&mut known);
+    /// Takes a section of the programme association table, the last of which has the number `last`.
+    pub(super) fn associate(&mut self, section: u8, last: u8, programmes: &[(u16, u16)]) {
+        let has = |known: &Programme| programmes.contains(&(known.number, known.map_pid));
+        for known in self.list.iter_mut().filter(|known| has(known)) {
+            known.section = section;
         }
-        for (number, map_pid) in programmes.into_iter().take(MAX_PROGRAMMES - self.list.len().min(MAX_PROGRAMMES)) {
-            let before = known.iter().position(|programme| same(programme, number, map_pid));
-            let programme = before.map(|at| known.swap_remove(at));
-            self.list.push(programme.unwrap_or(Programme { number, map_pid, streams: None }));
+        self.list.retain(|known| known.section <= last && (known.section != section || has(known)));
+        for &(number, map_pid) in programmes {
+            let is_known = self.list.iter().any(|known| (known.number, known.map_pid) == (number, map_pid));
+            if !is_known && self.list.len() < MAX_PROGRAMMES {
+                self.list.push(Programme { section, number, map_pid, streams: None });
+            }
         }
         self.taken = self.taken.filter(|taken| self.list.iter().any(|programme| programme.number == *taken));
     }

@@ -18,8 +18,10 @@ const ISO_639_LANGUAGE: u8 = 0x0a;
 pub(super) enum Table {
     /// Programme numbers with the PIDs of their maps.
     Association {
-        /// The number of the section: each table of more than one continues the one before.
+        /// The number of the section.
         section: u8,
+        /// That of the last section of the table.
+        last: u8,
         /// In the order of the table.
         programmes: Vec<(u16, u16)>,
     },
@@ -51,11 +53,11 @@ impl Table {
             return Some(Self::Splice);
         }
         // 2.4.4.3: table, length, identifier, version, number, last number.
-        let ([table, _, _, id0, id1, version, number, _], body) = section.split_first_chunk()?;
+        let ([table, _, _, id0, id1, version, section, last], body) = section.split_first_chunk()?;
         let is_current = version & 1 != 0;
         match *table {
             _ if !is_current => None,
-            ASSOCIATION => Some(Self::Association { section: *number, programmes: programmes(body) }),
+            ASSOCIATION => Some(Self::Association { section: *section, last: *last, programmes: programmes(body) }),
             MAP => Some(Self::Map { programme: u16::from_be_bytes([*id0, *id1]), streams: streams(body)? }),
             _ => None,
         }

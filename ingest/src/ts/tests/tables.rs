@@ -133,15 +133,38 @@ fn a_programme_of_sound_is_taken_where_no_other_has_video() {
     assert_eq!(muxer.demuxed(), "tracks 1\nthere are 2 programmes: takes number 1, the first that has video\n");
 }
 
+/// A section of an association table that has two.
+fn half(section: u8, programmes: &[(u16, u16)]) -> Vec<u8> {
+    let mut half = association(0, programmes);
+    (half[6], half[7]) = (section, 1);
+    section::with_checksum(half[..half.len() - 4].to_vec())
+}
+
 #[test]
-fn an_association_may_have_several_sections() {
-    let mut second = association(0, &[(2, 0x120)]);
-    (second[6], second[7]) = (1, 1);
-    let second = section::with_checksum(second[..second.len() - 4].to_vec());
+fn an_association_may_have_several_sections_which_repeat_themselves() {
+    let (first, second) = (half(0, &[(1, 0x110)]), half(1, &[(2, 0x120)]));
     let mut muxer = Muxer::default();
-    muxer.sections(0, &[&association(0, &[(1, 0x110)]), &second]);
+    muxer.sections(0, &[&first, &second]);
     muxer.map(2, 0x120, 0, &[(0x1b, VIDEO, &[])]);
-    assert!(muxer.demuxed().starts_with("tracks 0\n"));
+    muxer.pes(VIDEO, &[0], true, &keyframe(&[1, 1]));
+    muxer.sections(0, &[&first, &second]);
+    muxer.pes(VIDEO, &[1], true, &picture(&[2, 2]));
+    // In one section, and then without the one that is taken.
+    muxer.association(1, &[(1, 0x110), (2, 0x120)]);
+    muxer.pes(VIDEO, &[2], true, &picture(&[3, 3]));
+    muxer.association(2, &[(1, 0x110)]);
+    muxer.pes(VIDEO, &[3], true, &picture(&[4, 4]));
+    assert_eq!(
+        muxer.demuxed(),
+        "tracks 0
+there are 2 programmes: takes number 2, the first that has video
+0: avc1.64000d
+0: 0+0 key 00000003650101
+0: 1+0 00000003410202
+0: 2+0 00000003410303
+tracks 
+"
+    );
 }
 
 #[test]
