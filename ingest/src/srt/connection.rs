@@ -148,7 +148,7 @@ impl Connection<'_> {
                 },
             }
         };
-        publication.media.finish();
+        publication.media.finish(&self.context.metrics);
         end
     }
 

@@ -39,17 +39,17 @@ impl Counters {
     /// The counters that tell of trouble, by name.
     pub fn troubles(&self) -> [(&'static str, u64); 11] {
         [
-            ("duplicate", self.duplicates),
-            ("gap", self.gaps),
-            ("told_gap", self.told_gaps),
-            ("resync", self.resyncs),
-            ("bad_packet", self.bad_packets),
-            ("scrambled_packet", self.scrambled_packets),
-            ("bad_section", self.bad_sections),
+            ("duplicates", self.duplicates),
+            ("gaps", self.gaps),
+            ("told_gaps", self.told_gaps),
+            ("resyncs", self.resyncs),
+            ("bad_packets", self.bad_packets),
+            ("scrambled_packets", self.scrambled_packets),
+            ("bad_sections", self.bad_sections),
             ("damaged_pes", self.damaged_pes),
-            ("untimed_unit", self.untimed_units),
-            ("skipped_picture", self.skipped_pictures),
-            ("skipped_byte", self.skipped_bytes),
+            ("untimed_units", self.untimed_units),
+            ("skipped_pictures", self.skipped_pictures),
+            ("skipped_bytes", self.skipped_bytes),
         ]
     }
 }

@@ -56,12 +56,10 @@ impl Publication {
     }
 
     /// Ends the feed, with what still waits.
-    pub fn finish(mut self) {
+    pub fn finish(mut self, metrics: &Metrics) {
         self.demuxer.finish();
-        while let Some(event) = self.demuxer.poll() {
-            // What cannot be served is no matter any more.
-            let _ = self.take(event);
-        }
+        // What cannot be served is no matter any more.
+        let _ = self.pass_on(metrics);
         for notice in self.intake.finish() {
             info!("{notice}");
         }
@@ -71,7 +69,10 @@ impl Publication {
         while let Some(event) = self.demuxer.poll() {
             match &event {
                 Event::Unit(unit) => metrics.received(if unit.track == TrackId(0) { "video" } else { "audio" }),
-                Event::Dropped { damage, .. } => metrics.dropped(damage.label(), 1),
+                Event::Dropped { damage, .. } => {
+                    metrics.dropped(damage.label(), 1);
+                    self.intake.health().discarded(1);
+                }
                 _ => {}
             }
             self.take(event)?;
@@ -81,6 +82,10 @@ impl Publication {
         }
         let counters = self.demuxer.counters();
         metrics.transport_stream(&self.counted, &counters);
+        if self.counted.troubles() != counters.troubles() {
+            let met_with = counters.troubles().into_iter().filter(|(_, count)| *count > 0);
+            self.intake.health().link(met_with.map(|(what, count)| (what, as_figure(count))));
+        }
         self.counted = counters;
         Ok(())
     }
@@ -111,4 +116,9 @@ impl Publication {
             self.told.insert(text);
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn as_figure(count: u64) -> f64 {
+    count as f64
 }

@@ -32,7 +32,7 @@ async fn publish(clip: &[u8]) -> Published {
             break;
         }
     }
-    publication.finish();
+    publication.finish(&metrics);
     let mut stretches: Vec<(Vec<Track>, Vec<Sample>)> = Vec::new();
     while let Some(event) = reader.next().await {
         match event {
@@ -106,7 +106,7 @@ async fn losses_leave_gaps_on_the_grid_and_are_in_the_metrics() {
     assert!(pictures.windows(2).all(|pair| (pair[1] - pair[0]).ticks() % frame == 0));
     for counted in [
         "touchline_ingest_mpegts_packets_total ",
-        "touchline_ingest_mpegts_troubles_total{reason=\"gap\"} ",
+        "touchline_ingest_mpegts_troubles_total{reason=\"gaps\"} ",
         "touchline_ingest_mpegts_troubles_total{reason=\"damaged_pes\"} ",
         "touchline_ingest_dropped_units_total{reason=\"missing\"} ",
         "touchline_ingest_dropped_units_total{reason=\"awaits_repair\"} ",

@@ -12,12 +12,13 @@ use crate::ts::pes::Pes;
 #[derive(Debug)]
 pub(super) struct Opus {
     sound: Sound,
+    config: opus::Config,
     format: Format,
 }
 
 impl Opus {
     pub(super) fn new(track: TrackId, config: opus::Config) -> Self {
-        Self { sound: Sound::new(track), format: Format::Opus(config) }
+        Self { sound: Sound::new(track), format: Format::Opus(config.clone()), config }
     }
 
     pub(super) fn lose(&mut self) {
@@ -30,8 +31,8 @@ impl Opus {
         }
         let mut rest = pes.data;
         while !rest.is_empty() {
-            let unit = access_unit(rest)
-                .and_then(|(packet, after)| Some((packet, opus::packet_duration(packet).ok()?, after)));
+            let unit =
+                access_unit(rest).and_then(|(packet, after)| Some((packet, self.config.check(packet).ok()?, after)));
             let Some((packet, ticks, after)) = unit else {
                 out.dropped(AUDIO, Damage::Frame);
                 return self.sound.lose();
