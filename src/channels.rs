@@ -17,15 +17,21 @@ use touchline_transcode::Workshop;
 use tracing::{error, info, warn};
 
 use crate::config::{Admitted, Keys, Ladders, Takeover};
+use crate::webhook::Webhook;
 
 /// Channels that may be live at once.
 pub(crate) const MAX_CHANNELS: usize = 256;
 
+/// Requests to publish that the webhook may be asked about at once.
+const MAX_ASKING: usize = 64;
+
 /// What every channel has in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// Who may publish.
+    /// Who may publish...
     pub(crate) keys: Keys,
+    /// ...and whom to ask about those whose key is none of these.
+    pub(crate) webhook: Option<Arc<Webhook>>,
     /// What happens to who publishes when another comes.
     pub(crate) takeover: Takeover,
     /// How parts and segments are cut.
@@ -45,15 +51,22 @@ pub(crate) async fn run(
     settings: Settings,
     shutdown: CancellationToken,
 ) {
-    let mut channels =
-        Channels { hub, settings: Arc::new(settings), shutdown, live: HashMap::new(), tasks: JoinSet::new() };
+    let mut channels = Channels {
+        hub,
+        settings: Arc::new(settings),
+        shutdown,
+        live: HashMap::new(),
+        tasks: JoinSet::new(),
+        asking: JoinSet::new(),
+    };
     loop {
         tokio::select! {
             () = channels.shutdown.cancelled() => break,
             publish = publishes.recv() => match publish {
-                Some(publish) => channels.answer(publish),
+                Some(publish) => channels.consider(publish),
                 None => break,
             },
+            Some(Ok((publish, verdict))) = channels.asking.join_next() => channels.answer(publish, verdict),
             Some(ended) = channels.tasks.join_next() => channels.clear(ended),
         }
     }
@@ -73,6 +86,8 @@ struct Channels {
     shutdown: CancellationToken,
     live: HashMap<ChannelName, Slot>,
     tasks: JoinSet<ChannelName>,
+    /// Requests that the webhook is asked about.
+    asking: JoinSet<(Publish, Result<(), Rejection>)>,
 }
 
 /// A channel that runs.
@@ -83,8 +98,23 @@ struct Slot {
 }
 
 impl Channels {
-    fn answer(&mut self, publish: Publish) {
-        match self.admit(&publish) {
+    /// Answers a request to publish, or has the webhook asked first.
+    fn consider(&mut self, publish: Publish) {
+        match self.check_key(&publish) {
+            Some(verdict) => self.answer(publish, verdict),
+            None if self.asking.len() >= MAX_ASKING => self.answer(publish, Err(Rejection::Undecided)),
+            None => {
+                let Some(webhook) = self.settings.webhook.clone() else { return };
+                self.asking.spawn(async move {
+                    let verdict = webhook.ask(&publish).await;
+                    (publish, verdict)
+                });
+            }
+        }
+    }
+
+    fn answer(&mut self, publish: Publish, verdict: Result<(), Rejection>) {
+        match verdict.and_then(|()| self.admit(&publish)) {
             Ok(()) => {
                 self.evict(&publish);
                 self.accept(publish);
@@ -97,9 +127,6 @@ impl Channels {
     }
 
     fn admit(&self, publish: &Publish) -> Result<(), Rejection> {
-        if !publish.invited {
-            self.check_key(publish)?;
-        }
         match self.live.get(&publish.channel) {
             Some(slot) if slot.publisher.is_present() && self.settings.takeover == Takeover::Refuse => {
                 Err(Rejection::Busy)
@@ -109,14 +136,21 @@ impl Channels {
         }
     }
 
-    fn check_key(&self, publish: &Publish) -> Result<(), Rejection> {
-        let by = self.settings.keys.admit(&publish.channel, publish.key.as_ref()).ok_or(Rejection::Unauthorised)?;
-        if let Admitted::By(name) = by
-            && !name.is_empty()
-        {
-            info!(channel = %publish.channel, peer = %publish.peer, "the key is that of {name}");
+    /// Whether somebody may publish; `None`: the webhook decides.
+    fn check_key(&self, publish: &Publish) -> Option<Result<(), Rejection>> {
+        let Settings { keys, webhook, .. } = &*self.settings;
+        match keys.admit(&publish.channel, publish.key.as_ref()) {
+            _ if publish.invited => Some(Ok(())),
+            Some(Admitted::By(name)) => {
+                if !name.is_empty() {
+                    info!(channel = %publish.channel, peer = %publish.peer, "the key is that of {name}");
+                }
+                Some(Ok(()))
+            }
+            _ if webhook.is_some() => None,
+            Some(Admitted::Open) => Some(Ok(())),
+            None => Some(Err(Rejection::Unauthorised)),
         }
-        Ok(())
     }
 
     /// Ends the feed of who is there, so that the channel goes on with who comes.

@@ -13,7 +13,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use touchline_ingest::Secret;
 use touchline_packager as packager;
+
+use crate::webhook;
 
 pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
@@ -48,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) grace: Duration,
     /// Who may publish.
     pub(crate) keys: Keys,
+    /// Whom to ask about those whose key is none of these.
+    pub(crate) webhook: Option<webhook::Settings>,
     /// What happens to who publishes when another comes.
     pub(crate) takeover: Takeover,
 }
@@ -75,6 +80,7 @@ impl Default for Config {
             ladders: Ladders::default(),
             grace: Duration::from_secs(30),
             keys: Keys::default(),
+            webhook: None,
             takeover: Takeover::Refuse,
         }
     }
@@ -109,6 +115,7 @@ impl Config {
         root.table("publish", |publish| {
             publish.table("keys", |keys| config.keys.read(keys));
             publish.value("takeover", takeover, &mut config.takeover);
+            config.webhook = read_webhook(publish);
         });
         root.finish();
         if config.hls.part * 4 > config.hls.segment {
@@ -128,7 +135,7 @@ impl Config {
     /// Where RTMP publishers connect, or why that would let anybody publish.
     pub(crate) fn rtmp_listen(&self) -> Result<Listen, OpenToAll> {
         match &self.rtmp {
-            None if self.keys.is_empty() => Ok(Listen::loopback(1935)),
+            None if self.is_open() => Ok(Listen::loopback(1935)),
             None => Ok(Listen::everywhere(1935)),
             Some(listen) if self.is_open_to_all(listen) => {
                 Err(OpenToAll { listen: listen.clone(), instead: "--rtmp 127.0.0.1:1935", note: "" })
@@ -139,7 +146,7 @@ impl Config {
 
     /// Where SRT publishers connect, if they do, or why that would let anybody publish.
     pub(crate) fn srt_listen(&self) -> Result<Option<Listen>, OpenToAll> {
-        match self.srt.switch(!self.keys.is_empty()) {
+        match self.srt.switch(!self.is_open()) {
             Switch::At(listen) if self.is_open_to_all(&listen) => {
                 let note = if self.srt.passphrases.is_empty() { "" } else { PASSPHRASES_ARE_NO_KEYS };
                 Err(OpenToAll { listen, instead: "--srt 127.0.0.1:8890", note })
@@ -165,7 +172,12 @@ impl Config {
     }
 
     fn is_open_to_all(&self, listen: &Listen) -> bool {
-        self.keys.is_empty() && !listen.is_loopback()
+        self.is_open() && !listen.is_loopback()
+    }
+
+    /// Whether everybody who can connect may publish.
+    pub(crate) fn is_open(&self) -> bool {
+        self.keys.is_empty() && self.webhook.is_none()
     }
 }
 
@@ -175,6 +187,29 @@ const WINDOW: RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from
 /// How long a window may be that is kept in memory: a channel of 8 Mb/s then takes 120 MB.
 const MAX_WINDOW_IN_MEMORY: Duration = Duration::from_mins(2);
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+
+const WEBHOOK_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(10);
+/// In bytes: what can be guessed signs nothing.
+const MIN_WEBHOOK_SECRET: usize = 16;
+
+fn read_webhook(publish: &mut Section<'_, '_>) -> Option<webhook::Settings> {
+    let (mut url, mut secret, mut timeout) = (None, None, Duration::from_secs(3));
+    publish.value("webhook", |text| webhook::Settings::parse_url(text).map(Some), &mut url);
+    publish.value("webhook_secret", webhook_secret, &mut secret);
+    publish.value("webhook_timeout", duration(WEBHOOK_TIMEOUT), &mut timeout);
+    if url.is_some() && secret.is_none() {
+        publish.mistake("webhook", "needs webhook_secret, by which the service knows that the question is ours");
+    }
+    Some(webhook::Settings { url: url?, secret: secret?, timeout })
+}
+
+fn webhook_secret(text: &str) -> Result<Option<Secret>, String> {
+    if text.len() >= MIN_WEBHOOK_SECRET {
+        Ok(Some(Secret::new(text)))
+    } else {
+        Err(format!("is shorter than {MIN_WEBHOOK_SECRET} bytes; `openssl rand -hex 32` makes a good one"))
+    }
+}
 
 fn takeover(text: &str) -> Result<Takeover, String> {
     match text {
@@ -249,8 +284,6 @@ const PASSPHRASES_ARE_NO_KEYS: &str = ". A passphrase encrypts, but is no key: w
 
 #[cfg(test)]
 mod tests {
-    use touchline_ingest::Secret;
-
     use super::*;
 
     fn mistakes(text: &str) -> Vec<String> {
@@ -287,6 +320,9 @@ mod tests {
             grace = "5s"
             [publish]
             takeover = "replace"
+            webhook = "https://example.org/may-publish"
+            webhook_secret = "0123456789abcdef"
+            webhook_timeout = "1s"
             [publish.keys]
             main = { studio = "one", truck = "four" }
             cam2 = ["two", "three"]
@@ -305,6 +341,8 @@ mod tests {
         assert_eq!(config.spool, Some("/var/lib/touchline".into()));
         assert_eq!(config.grace, Duration::from_secs(5));
         assert_eq!(config.takeover, Takeover::Replace);
+        let webhook = config.webhook.unwrap();
+        assert_eq!((webhook.url.host(), webhook.timeout), (Some("example.org"), Duration::from_secs(1)));
         let admit = |channel: &str, secret| config.keys.admit(&channel.parse().unwrap(), Some(&Secret::new(secret)));
         assert_eq!(admit("cam2", "three"), Some(Admitted::By("")));
         assert_eq!(admit("main", "four"), Some(Admitted::By("truck")));
@@ -336,6 +374,22 @@ keys = { "a b" = "x", main = "" }
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         "#);
+    }
+
+    #[test]
+    fn a_webhook_needs_a_secret_that_cannot_be_guessed() {
+        assert_eq!(
+            mistakes("[publish]\nwebhook = \"example.org\"\nwebhook_secret = \"short\""),
+            [
+                "line 2: publish.webhook: \"example.org\" is not a URL to ask; write for example \
+                 \"https://example.org/may-publish\"",
+                "line 3: publish.webhook_secret: is shorter than 16 bytes; `openssl rand -hex 32` makes a good one",
+            ]
+        );
+        assert_eq!(
+            mistakes("[publish]\nwebhook = \"http://127.0.0.1:9000\""),
+            ["line 2: publish.webhook: needs webhook_secret, by which the service knows that the question is ours"]
+        );
     }
 
     #[test]

@@ -5,9 +5,17 @@ use touchline_ingest::{Rejection, Roster, srt};
 use crate::config::{Keys, Passphrases, Takeover};
 
 /// Who may come in by SRT now, and with which passphrase. What only the channel knows, it says once they are connected.
-pub(crate) fn srt(keys: Keys, takeover: Takeover, passphrases: Passphrases, roster: Roster) -> srt::Door {
+///
+/// With `asked_later`, who has no key that fits is let in to be asked for at a webhook.
+pub(crate) fn srt(
+    keys: Keys,
+    asked_later: bool,
+    takeover: Takeover,
+    passphrases: Passphrases,
+    roster: Roster,
+) -> srt::Door {
     Box::new(move |channel, secret, _| {
-        if keys.admit(channel, secret).is_none() {
+        if !asked_later && keys.admit(channel, secret).is_none() {
             return Err(Rejection::Unauthorised);
         }
         if takeover == Takeover::Refuse && roster.has(channel) {
@@ -29,7 +37,7 @@ mod tests {
     fn a_key_is_asked_for_before_a_passphrase() {
         let text = "[publish.keys]\nmain = \"one\"\n\"*\" = \"any\"\n[srt.passphrases]\nmain = \"correct horse\"";
         let Config { keys, takeover, srt: settings, .. } = Config::parse(text).unwrap();
-        let door = srt(keys, takeover, settings.passphrases, Roster::default());
+        let door = srt(keys, false, takeover, settings.passphrases, Roster::default());
         let peer = ([127, 0, 0, 1], 1).into();
         let ask =
             |channel: &str, key: Option<&str>| door(&channel.parse().unwrap(), key.map(Secret::new).as_ref(), peer);

@@ -7,6 +7,7 @@ mod door;
 mod encoders;
 mod ops;
 mod server;
+mod webhook;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,6 +23,7 @@ use crate::channels;
 use crate::config::{Config, Ladders, Listen, Proof, Secured, Srt};
 use crate::door;
 use crate::ops::{self, Ops};
+use crate::webhook::Webhook;
 
 /// Requests to publish that may wait for an answer.
 const MAX_WAITING_PUBLISHES: usize = 64;
@@ -69,7 +71,7 @@ impl Server {
 
     /// Tells on standard output where to publish and watch.
     pub(crate) fn announce(&self) -> anyhow::Result<()> {
-        let open = if self.config.keys.is_empty() { "  (this machine only: no publish keys are set)" } else { "" };
+        let open = if self.config.is_open() { "  (this machine only: no publish keys are set)" } else { "" };
         let mut out = std::io::stdout().lock();
         writeln!(out, "watch   http://{}/", reachable(self.http.local_addr()?))?;
         writeln!(out, "publish rtmp://{}/live{open}", reachable(self.rtmp.local_addr()?))?;
@@ -118,18 +120,28 @@ impl Server {
             ingest_metrics.clone(),
             drain.clone(),
         ));
-        let Config { keys, takeover, hls, ladders, grace, srt: Srt { passphrases, sources, latency, .. }, .. } =
-            self.config;
+        let Config {
+            keys, webhook, takeover, hls, ladders, grace, srt: Srt { passphrases, sources, latency, .. }, ..
+        } = self.config;
         for (channel, source) in sources {
             let settings = srt::Settings { latency, ..srt::Settings::default() };
             let (requests, metrics) = (requests.clone(), ingest_metrics.clone());
             upstream.spawn(srt::pull(channel, source, settings, requests, metrics, drain.clone()));
         }
         if let Some(srt) = self.srt {
-            let door = door::srt(keys.clone(), takeover, passphrases, ingest_metrics.roster().clone());
+            let door =
+                door::srt(keys.clone(), webhook.is_some(), takeover, passphrases, ingest_metrics.roster().clone());
             upstream.spawn(srt.serve(door, requests, ingest_metrics, drain.clone()));
         }
-        let settings = channels::Settings { keys, takeover, hls, ladders, workshop, grace };
+        let settings = channels::Settings {
+            keys,
+            webhook: webhook.map(|settings| Arc::new(Webhook::new(settings))),
+            takeover,
+            hls,
+            ladders,
+            workshop,
+            grace,
+        };
         upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {

@@ -64,6 +64,9 @@ pub enum Rejection {
     /// No secret, or a wrong one.
     #[error("the key is missing or wrong")]
     Unauthorised,
+    /// The operator's service that decides who may publish has not said.
+    #[error("the service that decides who may publish here does not answer: try again in a moment")]
+    Undecided,
     /// Another publisher has been let in in its place.
     #[error("another encoder has taken over this channel: stop that one first, or use another channel")]
     Replaced,
@@ -79,6 +82,7 @@ impl Rejection {
             Self::Busy => "busy",
             Self::Full => "full",
             Self::Unauthorised => "unauthorised",
+            Self::Undecided => "undecided",
             Self::Replaced => "replaced",
             Self::Draining => "draining",
         }
@@ -115,6 +119,11 @@ impl Secret {
     /// The secret that a publisher or a configuration names.
     pub fn new(secret: &str) -> Self {
         Self(secret.into())
+    }
+
+    /// The secret itself, for who has to send it on; not for people.
+    pub fn reveal(&self) -> &str {
+        &self.0
     }
 }
 

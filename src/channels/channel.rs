@@ -241,6 +241,7 @@ mod tests {
         let hls = packager::Settings::default();
         let settings = Settings {
             keys: Keys::default(),
+            webhook: None,
             takeover: Takeover::Refuse,
             hls,
             ladders: Ladders::default(),

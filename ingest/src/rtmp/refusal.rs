@@ -33,7 +33,7 @@ impl Refusal {
                 "NetStream.Publish.BadName"
             }
             Self::Rejected(Rejection::Unauthorised) => "NetStream.Publish.Denied",
-            Self::Rejected(Rejection::Full | Rejection::Draining) | Self::Unsupported(_) => {
+            Self::Rejected(Rejection::Full | Rejection::Undecided | Rejection::Draining) | Self::Unsupported(_) => {
                 "NetStream.Publish.Rejected"
             }
         }

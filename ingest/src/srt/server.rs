@@ -188,7 +188,7 @@ fn hint(why: Rejection) -> &'static str {
 fn code(why: Rejection) -> Reject {
     match why {
         Rejection::Busy | Rejection::Replaced => Reject::CONFLICT,
-        Rejection::Full => Reject::OVERLOAD,
+        Rejection::Full | Rejection::Undecided => Reject::OVERLOAD,
         Rejection::Unauthorised => Reject::UNAUTHORIZED,
         Rejection::Draining => Reject::DOWN,
     }
