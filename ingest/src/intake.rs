@@ -6,6 +6,7 @@
 mod measure;
 mod notice;
 mod probe;
+mod silence;
 mod tracker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::Health;
 use self::measure::Measure;
 pub use self::notice::Notice;
 use self::probe::Probe;
+use self::silence::Silence;
 use self::tracker::Tracker;
 
 /// A unit this many milliseconds ahead of the one before it, without as much time having passed, is a jump of the clock.
@@ -97,6 +99,7 @@ enum Phase {
 struct Live {
     tracks: Arc<[Track]>,
     trackers: BTreeMap<TrackId, Tracker>,
+    silence: Silence,
     /// The latest time in the stretch, of any track.
     newest: MediaTime,
 }
@@ -241,7 +244,8 @@ impl Intake {
         self.notices.push(Notice::Started { tracks: Arc::clone(&tracks) });
         self.health.started(&tracks);
         self.writer.start(Arc::clone(&tracks));
-        self.phase = Phase::Live(Live { tracks, trackers, newest: MediaTime::zero(Timescale::MILLIS) });
+        let silence = Silence::of(&tracks);
+        self.phase = Phase::Live(Live { tracks, trackers, silence, newest: MediaTime::zero(Timescale::MILLIS) });
         for unit in &units {
             self.pass_on(unit);
         }
@@ -276,9 +280,12 @@ impl Intake {
                 self.writer.start(Arc::clone(&live.tracks));
             }
         }
-        if let Some(sample) = live.place(unit) {
-            self.health.sample(&sample);
+        let Some(sample) = live.place(unit) else { return };
+        self.health.sample(&sample);
+        if live.silence.before(&sample, |silent| self.writer.push(silent)) {
             self.writer.push(sample);
+        } else {
+            self.drop_unit(unit.track, "it comes too late: viewers have heard silence in its place");
         }
     }
 }
@@ -292,6 +299,7 @@ impl Live {
         for tracker in self.trackers.values_mut() {
             tracker.restart(origin);
         }
+        self.silence = Silence::of(&self.tracks);
         self.newest = MediaTime::zero(Timescale::MILLIS);
     }
 
