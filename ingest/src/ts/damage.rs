@@ -133,6 +133,13 @@ pub enum Remark {
     OpenGroups,
 }
 
+impl Remark {
+    /// Whether somebody should do something about it.
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Self::Programme { .. } | Self::Metadata { .. })
+    }
+}
+
 fn noun(kind: Kind) -> &'static str {
     match kind {
         Kind::Video => "video",

@@ -99,20 +99,24 @@ impl Publication {
                 let (name, len) = (metadata.kind.name(), metadata.data.len());
                 debug!("{name} of {len} bytes at {:?} on PID {}", metadata.pts, metadata.pid);
             }
-            Event::Dropped { what, damage } => self.tell(|| format!("drops {what}: {damage}")),
-            Event::Remark(remark) => self.tell(|| remark.to_string()),
+            Event::Dropped { what, damage } => self.tell(true, || format!("drops {what}: {damage}")),
+            Event::Remark(remark) => self.tell(remark.is_warning(), || remark.to_string()),
             Event::Refused(unsupported) => return Err(unsupported),
         }
         Ok(())
     }
 
-    fn tell(&mut self, text: impl FnOnce() -> String) {
+    fn tell(&mut self, warning: bool, text: impl FnOnce() -> String) {
         if self.told.len() >= MAX_TOLD {
             return;
         }
         let text = text();
         if !self.told.contains(&text) {
-            warn!("{text}");
+            if warning {
+                warn!("{text}");
+            } else {
+                info!("{text}");
+            }
             self.told.insert(text);
         }
     }
