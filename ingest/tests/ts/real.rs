@@ -1,5 +1,8 @@
 //! Whole streams: every access unit, at its time.
 
+use std::time::Instant;
+
+use touchline_ingest::ts::Demuxer;
 use touchline_media::{Format, TrackId};
 
 use crate::clip::{Packet, decode, ffmpeg, ffmpeg_with, gstreamer, probe};
@@ -169,9 +172,9 @@ fn stated_lengths_let_pictures_go_at_once() {
     let encoding =
         "-c:v libx264 -preset ultrafast -g 25 -b:v 60k -maxrate 60k -bufsize 30k -c:a aac -omit_video_pes_length 0";
     let clip = ffmpeg(encoding);
-    let mut demuxer = touchline_ingest::ts::Demuxer::default();
+    let mut demuxer = Demuxer::default();
     let mut demuxed = Demuxed::default();
-    demuxer.push(&clip, std::time::Instant::now());
+    demuxer.push(&clip, Instant::now());
     demuxed.take(&mut demuxer);
     assert_eq!(demuxed.of(VIDEO).len(), 100);
 }
@@ -200,4 +203,26 @@ fn codecs_that_are_not_taken_are_told_in_words() {
         left("eac3"),
         "E-AC-3 audio on PID 257 is not taken, and the channel goes on without it: set the encoder to AAC"
     );
+}
+
+#[test]
+fn pictures_go_with_their_last_packet_once_the_muxer_has_shown_which_it_is() {
+    let inputs =
+        ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25", "-f", "lavfi", "-i", "sine=440:r=48000", "-t", "8"];
+    let ffmpeg = ffmpeg_with(&inputs, "-c:v libx264 -preset ultrafast -bf 2 -g 25 -c:a aac");
+    let constant = ffmpeg_with(&inputs, "-c:v libx264 -preset ultrafast -g 25 -c:a aac -muxrate 2M");
+    let gstreamer = gstreamer(
+        "videotestsrc num-buffers=200 ! video/x-raw,width=160,height=90,framerate=25/1 ! x264enc speed-preset=1 key-int-max=25 \
+         ! mpegtsmux ! fdsink",
+    );
+    for clip in [ffmpeg, constant, gstreamer] {
+        let (mut demuxer, mut demuxed) = (Demuxer::default(), Demuxed::default());
+        demuxer.push(&clip, Instant::now());
+        demuxed.take(&mut demuxer);
+        // The last one too, which nothing follows.
+        assert_units(&demuxed, VIDEO, &probe(&clip), 0, 0);
+        assert_clean(&demuxed);
+        let pictures = decode(&["-f", "h264"], "0:v", &demuxed.pictures());
+        assert_eq!(pictures, decode(&["-f", "mpegts"], "0:v", &clip));
+    }
 }
