@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::handle::Handle;
 use crate::library::{last_code, last_error};
-use crate::listener::RECEIVE_BUFFER;
+use crate::listener::{MAX_REORDER, RECEIVE_BUFFER};
 use crate::{DEFAULT_LATENCY, Error, KeyLength, PEER_IDLE, Passphrase, Reject, Socket, address, sys};
 
 /// The longest stream ID, in bytes.
@@ -37,6 +37,7 @@ pub async fn connect(peer: SocketAddr, options: &Options) -> Result<Socket, Erro
     let handle = Handle::create()?;
     handle.set_latency(options.latency)?;
     handle.set(sys::SRTO_RCVBUF, RECEIVE_BUFFER, "set the receive buffer")?;
+    handle.set(sys::SRTO_LOSSMAXTTL, MAX_REORDER, "tolerate another order")?;
     handle.set(sys::SRTO_ENFORCEDENCRYPTION, 1, "enforce encryption")?;
     handle.set(sys::SRTO_CONNTIMEO, millis(CONNECT_TIMEOUT), "limit the time to connect")?;
     handle.set(sys::SRTO_PEERIDLETIMEO, millis(PEER_IDLE), "limit silence")?;

@@ -17,6 +17,9 @@ pub const MAX_BACKLOG: usize = 128;
 /// The receive buffer of a connection, in bytes: packets that wait until they are due.
 pub const RECEIVE_BUFFER: i32 = 12_000_000;
 
+/// How many datagrams may overtake another before it is asked for again, where a link has been seen to change their order.
+pub const MAX_REORDER: i32 = 32;
+
 /// How a listener takes connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -82,6 +85,7 @@ impl Listener {
         let handle = Handle::create()?;
         handle.set_latency(options.latency)?;
         handle.set(sys::SRTO_RCVBUF, RECEIVE_BUFFER, "set the receive buffer")?;
+        handle.set(sys::SRTO_LOSSMAXTTL, MAX_REORDER, "tolerate another order")?;
         handle.set(sys::SRTO_ENFORCEDENCRYPTION, 1, "enforce encryption")?;
         let idle = c_int::try_from(PEER_IDLE.as_millis()).unwrap_or(c_int::MAX);
         handle.set(sys::SRTO_PEERIDLETIMEO, idle, "limit silence")?;

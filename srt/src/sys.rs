@@ -22,6 +22,7 @@ pub(crate) const SRTO_RCVDATA: c_int = 20;
 pub(crate) const SRTO_PASSPHRASE: c_int = 26;
 pub(crate) const SRTO_PBKEYLEN: c_int = 27;
 pub(crate) const SRTO_CONNTIMEO: c_int = 36;
+pub(crate) const SRTO_LOSSMAXTTL: c_int = 42;
 pub(crate) const SRTO_RCVLATENCY: c_int = 43;
 pub(crate) const SRTO_PEERLATENCY: c_int = 44;
 pub(crate) const SRTO_STREAMID: c_int = 46;
