@@ -66,7 +66,7 @@ impl Server {
         let latency = config.srt.latency;
         let srt = config.srt_listen()?.map(|listen| bind_srt(&listen, latency)).transpose()?;
         let spool = config.spool.clone().map(Spool::open).transpose()?;
-        Ok(Self { config, rtmp, rtmps, srt, http, https, admin, spool })
+        Ok(Self { config, rtmp, srt, rtmps, http, https, admin, spool })
     }
 
     /// Tells on standard output where to publish and watch.
