@@ -1,6 +1,6 @@
 //! Who may publish is asked of a service of the operator's.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

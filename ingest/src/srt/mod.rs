@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A caller is judged before its connection exists, by its [`StreamId`] and by the [`Door`] of the channel, so that it reads
-//! a reason. The other way round, [`pull`] calls a [`Source`] and publishes what it sends. What holds later (another key, a channel that was taken meanwhile) is the answer to its [`crate::Publish`].
+//! a reason. The other way round, [`pull()`] calls a [`Source`] and publishes what it sends. What holds later (another key, a channel that was taken meanwhile) is the answer to its [`crate::Publish`].
 
 mod connection;
 mod pull;
