@@ -101,6 +101,16 @@ fn without_a_worker_the_server_says_once_what_to_install_and_passes_through() {
 }
 
 #[test]
+fn without_a_worker_opus_is_passed_through_and_the_operator_told_what_to_install() {
+    let server = Server::start("[channels]\ngrace = \"0s\"\n");
+    server.replay("ffmpeg-9-enhanced-av1-opus.rtmp");
+    let playlist = server.text("/live/main/index.m3u8");
+    assert!(playlist.contains(",opus\",") && playlist.contains("AUDIO=\"audio\""), "{playlist}");
+    assert_eq!(count(&server, "nothing here makes AAC of it"), 1, "{}", server.log());
+    assert_eq!(count(&server, "install gstreamer1.0-plugins-base"), 1, "{}", server.log());
+}
+
+#[test]
 fn encoders_are_told_in_a_table_with_the_one_that_is_chosen() {
     worker();
     let output = run(with_ladder().arg("encoders"));

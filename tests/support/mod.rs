@@ -148,10 +148,10 @@ impl Publisher {
     }
 }
 
-/// The binary under test. It makes no ladder unless told to.
+/// The binary under test. It makes no renditions unless told to.
 pub(crate) fn touchline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_touchline"));
-    command.env("TOUCHLINE_LADDER", "off");
+    command.env("TOUCHLINE_LADDER", "off").env("TOUCHLINE_WORKER", "/nonexistent/touchline-transcode");
     command
 }
 
