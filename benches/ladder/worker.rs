@@ -63,7 +63,7 @@ fn plan(source: &Source, rungs: &[Rung]) -> Result<Plan, Box<dyn Error>> {
         width: WIDTH,
         height: HEIGHT,
         frame_ticks: source.track.frame_ticks,
-        keys: if is_top { Keys::Every(GOP_SECONDS * timescale) } else { Keys::Source },
+        keys: if is_top { Keys::Every { ticks: GOP_SECONDS * timescale, from: None } } else { Keys::Source },
         rungs: (0..).zip(rungs).map(rung).collect(),
         thumbnail: None,
     };

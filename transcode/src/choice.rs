@@ -235,16 +235,18 @@ impl Choice {
     }
 
     /// What a worker has to do, from where the renditions are; `None` where there is nothing.
-    pub(crate) fn plan(&self, source: &Source, settings: &Settings) -> Option<Plan> {
-        let (video, audio) = (self.video_plan(source, settings), self.audio_plan(source));
+    ///
+    /// `grid` is the PTS of an IDR that others follow at the distance that is set, once there has been one.
+    pub(crate) fn plan(&self, source: &Source, settings: &Settings, grid: Option<i64>) -> Option<Plan> {
+        let (video, audio) = (self.video_plan(source, settings, grid), self.audio_plan(source));
         (video.is_some() || audio.is_some()).then_some(Plan { video, audio })
     }
 
-    fn video_plan(&self, source: &Source, settings: &Settings) -> Option<Video> {
+    fn video_plan(&self, source: &Source, settings: &Settings, grid: Option<i64>) -> Option<Video> {
         let (encoder, track, pictures) = (self.encoder?, source.video.as_ref()?, source.pictures()?);
         let keys = if self.replaces_source {
             let every = MediaTime::from_duration(settings.keyframe_interval, track.timescale).ticks();
-            Keys::Every(u32::try_from(every).unwrap_or(u32::MAX))
+            Keys::Every { ticks: u32::try_from(every).unwrap_or(u32::MAX), from: grid }
         } else {
             Keys::Source
         };

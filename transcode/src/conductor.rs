@@ -335,7 +335,7 @@ impl Conductor {
     /// Gives a worker the plan, and what it has to decode to go on from where the rungs are.
     fn put_to_work(&mut self, run: &mut Run, now: Instant) {
         let Some((_, choice)) = &self.choice else { return };
-        let Some(plan) = choice.plan(&run.source, &self.settings) else { return };
+        let Some(plan) = choice.plan(&run.source, &self.settings, run.grid) else { return };
         (run.has_worker, run.fault, run.watch) = (true, None, Watch::new(now));
         run.needed = match (&plan.video, &plan.audio) {
             (Some(_), Some(_)) => &[Kind::Video, Kind::Audio],
@@ -392,6 +392,9 @@ impl Conductor {
             return;
         }
         rendition.newest = Some(encoded.pts);
+        if rendition.is_video() {
+            run.grid.get_or_insert(encoded.pts);
+        }
         let Some((sample, lag)) = run.sample(rendition, encoded, now) else { return };
         self.acts.push_back(Act::Lag { rendition: rendition.name(), lag });
         run.passed(choice.at_work());

@@ -379,7 +379,7 @@ mod tests {
             width: 1_280,
             height: 720,
             frame_ticks: Some(1_001),
-            keys: Keys::Every(60_000),
+            keys: Keys::Every { ticks: 60_000, from: Some(3_000) },
             rungs: vec![rung],
             thumbnail: Some(180),
         };

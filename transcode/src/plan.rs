@@ -80,8 +80,13 @@ pub enum Codec {
 pub enum Keys {
     /// Those that are sync samples of the source.
     Source,
-    /// The first at or after each multiple of so many ticks of PTS.
-    Every(u32),
+    /// The first at or after each line of a grid.
+    Every {
+        /// Ticks of PTS from one line to the next.
+        ticks: u32,
+        /// The PTS of one of them; `None`: that of the first picture that is encoded.
+        from: Option<i64>,
+    },
 }
 
 /// One rendition of the pictures.

@@ -37,6 +37,9 @@ pub(super) struct Run {
     pub(super) died_at: Option<Instant>,
     /// When the newest access unit of a rung came.
     encoded_at: Instant,
+    /// The PTS of the first picture that was encoded: IDRs that do not follow the source's are counted from there, so that
+    /// the first is as far from the second as all others are.
+    pub(super) grid: Option<i64>,
     /// The ladder has changed: another stretch begins with the next keyframe.
     pub(super) restart_at_key: bool,
     /// Rungs that are made no more, and whose last pictures are on their way.
@@ -82,6 +85,7 @@ impl Run {
             fault: None,
             died_at: None,
             encoded_at: now,
+            grid: None,
             restart_at_key: false,
             leaving: Vec::new(),
             replay,

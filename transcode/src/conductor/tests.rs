@@ -159,7 +159,11 @@ impl Play {
                         None => format!("{}p", rung.height),
                     });
                     let rungs = rungs.collect::<Vec<_>>().join("+");
-                    let keys = if video.keys == Keys::Source { "" } else { " by the clock" };
+                    let keys = match video.keys {
+                        Keys::Source => String::new(),
+                        Keys::Every { from: None, .. } => " by the clock".into(),
+                        Keys::Every { from: Some(from), .. } => format!(" by the clock from {}", from / FRAME),
+                    };
                     write!(words, "S[{rungs} by {}{keys}] ", video.rungs[0].encoder)
                 }
                 Act::Send(Request::Input(input)) => {
@@ -424,6 +428,9 @@ fn a_source_with_too_few_keyframes_is_encoded_anew_from_then_on() {
     play.frame(false);
     play.encoded(15, 68);
     assert_eq!(play.seen(), ">68~ start:1015+1000+1001+2 1015:68");
+    play.die();
+    let seen = play.seen();
+    assert!(seen.contains("S[720p>68+480p>67+360p>67 by x264enc by the clock from 68]"), "the grid stays: {seen}");
 }
 
 #[test]

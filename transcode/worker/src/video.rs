@@ -55,7 +55,11 @@ impl Video {
     pub(crate) fn start(plan: &plan::Video, answers: &Answers, ended: &Sender<()>) -> Result<Self, Fault> {
         let clock = Clock::of(&plan.source)?;
         let shared = Arc::new(Shared {
-            keys: Mutex::new(Keys::new(plan.keys, plan.frame_ticks)),
+            keys: Mutex::new(Keys::new(
+                plan.keys,
+                plan.frame_ticks,
+                plan.rungs.iter().map(|rung| rung.after).min().flatten(),
+            )),
             replayed: AtomicI64::new(i64::MIN),
             source: OnceLock::new(),
             catching_up: AtomicBool::new(true),

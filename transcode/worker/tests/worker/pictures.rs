@@ -87,9 +87,11 @@ fn clip_gop(nth: i64) -> i64 {
 fn a_grid_makes_idrs_where_the_source_has_none() {
     let clip = x264("-g 300").later(700);
     let mut plan = plan(&clip);
-    plan.video.as_mut().unwrap().keys = Keys::Every(20_000);
-    // The first at or after each multiple.
-    assert_aligned(&work(plan, &clip.inputs), &clip.pts(), &[700, 20_700, 40_700, 60_700, 80_700]);
+    plan.video.as_mut().unwrap().keys = Keys::Every { ticks: 20_000, from: None };
+    assert_aligned(&work(plan.clone(), &clip.inputs), &clip.pts(), &[700, 20_700, 40_700, 60_700, 80_700]);
+    // The first at or after each line.
+    plan.video.as_mut().unwrap().keys = Keys::Every { ticks: 20_000, from: Some(10_000) };
+    assert_aligned(&work(plan, &clip.inputs), &clip.pts(), &[700, 10_700, 30_700, 50_700, 70_700]);
 }
 
 #[test]
