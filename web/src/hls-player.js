@@ -16,7 +16,7 @@ import { names } from './renditions.js';
 const RECOVERY_HOLDS_MS = 5_000;
 
 /** How often the pace is looked after, in milliseconds. */
-const PACE_EVERY_MS = 200;
+const PACE_EVERY_MS = 100;
 /** How much further from the edge to stay for each stall, in seconds. */
 const STALL_LESSON_S = 0.2;
 

@@ -9,6 +9,11 @@ const JUMP_S = 0.6;
 const MAX_CHANGE = 0.1;
 /** The pace changes by this much per second of distance. */
 const GAIN = 0.2;
+/** With less than this left, what comes next comes late, in seconds: the picture dawdles, the more the less is left, so that
+ * it need not stand still. A browser that has run dry once waits for half a second and more before it goes on. */
+const THIN_S = 0.35;
+/** How much slower at most, for the second or two that it takes to get to another rendition. */
+const MAX_DAWDLE = 0.3;
 /** What stays buffered after a jump, in seconds. */
 const JUMP_MARGIN_S = 0.2;
 /** A picture that stands still this long although there is more to play is helped over the hole, in milliseconds. Each help
@@ -32,10 +37,13 @@ export function pace({ behind, buffer, standingStillMs, helped }) {
   // load, and as loaded; or at a start before the first audio that it loads. The aim lies beyond the buffer only where the
   // playlist has more.
   if (standingStillMs > HELP_AFTER_MS * 2 ** helped && behind > buffer + JUMP_MARGIN_S) return { jump: behind, rate: 1 };
+  if (buffer < THIN_S) return { jump: 0, rate: 1 - inHundredths(MAX_DAWDLE * (1 - buffer / THIN_S)) };
   if (Math.abs(behind) < CLOSE_S) return { jump: 0, rate: 1 };
-  // Where so little is left, hurrying would only make it stand still.
-  if (behind > 0 && buffer < JUMP_MARGIN_S) return { jump: 0, rate: 1 };
   const change = Math.max(-MAX_CHANGE, Math.min(MAX_CHANGE, behind * GAIN));
-  // Steps of a hundredth, so that the rate is not set anew with every look.
-  return { jump: 0, rate: 1 + Math.sign(change) * Math.max(0.01, Math.round(Math.abs(change) * 100) / 100) };
+  return { jump: 0, rate: 1 + Math.sign(change) * inHundredths(Math.abs(change)) };
+}
+
+/** So that the rate is not set anew with every look. @param {number} change more than nought */
+function inHundredths(change) {
+  return Math.max(0.01, Math.round(change * 100) / 100);
 }

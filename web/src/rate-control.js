@@ -111,7 +111,7 @@ export class RateControl {
     return (this.#away.get(level) ?? 0) > performance.now();
   }
 
-  /** Leaves the segment when the way has become too bad for the rest of it. */
+  /** Leaves the rendition before its next keyframe when the way has become too bad for what is left until then. */
   #look() {
     const now = performance.now();
     const busy = now - this.#lookedAt > BUSY_MS;
@@ -131,7 +131,8 @@ export class RateControl {
     const segmentSeconds = this.#segmentSeconds(frag);
     const followingSeconds = Math.max(0, frag.start + segmentSeconds - media.end);
     const lower = this.#hls.levels[to]?.bitrate ?? level.bitrate;
-    const state = { buffer: this.#buffer(), restBits, restSeconds: media.duration, followingSeconds, segmentSeconds, bitrate: level.averageBitrate, lower, throughput };
+    const begins = part === null || part.index === 0;
+    const state = { begins, buffer: this.#buffer(), restBits, restSeconds: media.duration, followingSeconds, segmentSeconds, bitrate: level.averageBitrate, lower, throughput };
     if (lower >= level.bitrate || !mustLeave(state)) return;
     this.#loading = null;
     this.#hls.nextLoadLevel = to;

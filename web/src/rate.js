@@ -3,6 +3,8 @@
 /** Of the throughput, what the rendition that is playing may need, and what one above it. */
 const TO_STAY = 0.9;
 const TO_CLIMB = 0.7;
+/** In mid-segment a rung is not left while more than this can be played, in seconds: until then more is learnt of the way. */
+const LAST_S = 0.1;
 
 /**
  * A rendition that can be had: the better, the higher its index. A better one may need fewer bits, as a source that is easy
@@ -25,10 +27,12 @@ export function best(rungs, current, throughput) {
 }
 
 /**
- * Whether to leave a rung in mid-segment. That shows: the picture stands still until the next keyframe, or for as long as it
- * takes to load the segment anew. So only where staying would make it stand still for longer.
+ * Whether to leave what is being loaded for a lower rung. In mid-segment that shows: the picture stands still until the next
+ * keyframe, or for as long as it takes to load the segment anew. At the beginning of a segment nothing is lost but the time
+ * that the lower rung's keyframe takes. So only where staying would make the picture stand still for longer.
  *
  * @param {object} state
+ * @param {boolean} state.begins whether a segment begins with what is being loaded
  * @param {number} state.buffer seconds that can be played without anything more arriving
  * @param {number} state.restBits of what is being loaded
  * @param {number} state.restSeconds that it plays
@@ -38,9 +42,9 @@ export function best(rungs, current, throughput) {
  * @param {number} state.lower bitrate of the rung to go to
  * @param {number} state.throughput bits per second
  */
-export function mustLeave({ buffer, restBits, restSeconds, followingSeconds, segmentSeconds, bitrate, lower, throughput }) {
-  const staying = (restBits + bitrate * followingSeconds) / throughput;
-  const leaving = (lower * segmentSeconds) / throughput;
+export function mustLeave({ begins, buffer, restBits, restSeconds, followingSeconds, segmentSeconds, bitrate, lower, throughput }) {
   const rest = followingSeconds + restSeconds;
-  return staying - rest - buffer > Math.max(rest, leaving - buffer);
+  const staying = (restBits + bitrate * followingSeconds) / throughput - rest - buffer;
+  if (begins) return staying > Math.max(0, (restBits * lower) / bitrate / throughput - buffer);
+  return buffer < LAST_S && staying > Math.max(rest, (lower * segmentSeconds) / throughput - buffer);
 }

@@ -70,11 +70,12 @@ test('a picture too far behind jumps within what is buffered, a little behind it
   assert.deepEqual(moving(1.8, 2.4), { jump: 1.8, rate: 1 });
   assert.deepEqual(moving(1.8, 1.5), { jump: 1.3, rate: 1 });
   assert.deepEqual(moving(1.8, 0.4), { jump: 0, rate: 1.1 }, 'what is not there cannot be jumped to');
-  assert.deepEqual(moving(1.8, 0.1), { jump: 0, rate: 1 }, 'nor hurried to');
+  assert.deepEqual(moving(1.8, 0.175), { jump: 0, rate: 0.85 }, 'nor hurried to: what there is must last until more comes');
   assert.deepEqual(moving(0.3, 0.9), { jump: 0, rate: 1.06 });
   assert.deepEqual(moving(0.04, 0.6), { jump: 0, rate: 1 });
-  assert.deepEqual(moving(-0.4, 0.2), { jump: 0, rate: 0.92 });
-  assert.deepEqual(moving(-9, 0), { jump: 0, rate: 0.9 });
+  assert.deepEqual(moving(-0.4, 0.4), { jump: 0, rate: 0.92 });
+  assert.deepEqual(moving(-9, 0.4), { jump: 0, rate: 0.9 });
+  assert.deepEqual(moving(0, 0), { jump: 0, rate: 0.7 });
 });
 
 test('a picture that stands still jumps to where there is more to play, and only there', () => {
@@ -198,11 +199,20 @@ test('the best rendition is played that the way carries, with more to spare for 
 });
 
 test('a segment is left only where staying stands still for longer', () => {
-  const state = { buffer: 0.5, restBits: 200_000, restSeconds: 0.2, followingSeconds: 1.2, segmentSeconds: 2, bitrate: 1e6, lower: 0.3e6 };
+  const state = { begins: false, buffer: 0.05, restBits: 200_000, restSeconds: 0.2, followingSeconds: 1.2, segmentSeconds: 2, bitrate: 1e6, lower: 0.3e6 };
   assert.equal(mustLeave({ ...state, throughput: 2e6 }), false);
-  assert.equal(mustLeave({ ...state, throughput: 0.8e6 }), false, 'the buffer lasts until the next segment');
-  assert.equal(mustLeave({ ...state, throughput: 0.5e6 }), false, 'a second is less than the rest of the segment');
+  assert.equal(mustLeave({ ...state, throughput: 0.96e6 }), false, 'the buffer lasts until the next segment');
+  assert.equal(mustLeave({ ...state, throughput: 0.55e6 }), false, 'a second is less than the rest of the segment');
   assert.equal(mustLeave({ ...state, throughput: 0.3e6 }), true);
+  assert.equal(mustLeave({ ...state, throughput: 0.1e6, buffer: 0.5 }), false, 'the way may be better than it seems');
   assert.equal(mustLeave({ ...state, throughput: 0.3e6, followingSeconds: 0 }), false, 'the segment is nearly over');
   assert.equal(mustLeave({ ...state, throughput: 0.3e6, lower: 0.9e6 }), false, 'the one below is hardly less');
+});
+
+test('where a segment begins, a rung is left as soon as staying would make the picture stand still', () => {
+  const state = { begins: true, buffer: 0.5, restBits: 600_000, restSeconds: 0.2, followingSeconds: 1.8, segmentSeconds: 2, bitrate: 1e6, lower: 0.3e6 };
+  assert.equal(mustLeave({ ...state, throughput: 1e6 }), false, 'the buffer lasts');
+  assert.equal(mustLeave({ ...state, throughput: 0.9e6 }), true);
+  assert.equal(mustLeave({ ...state, restBits: 60_000, throughput: 0.9e6 }), false, 'it has nearly come in');
+  assert.equal(mustLeave({ ...state, throughput: 0.05e6, lower: 0.99e6 }), true);
 });
