@@ -108,10 +108,10 @@ impl Server {
         let (upstream, downstream) = (TaskTracker::new(), TaskTracker::new());
 
         let (requests, publishes) = mpsc::channel(MAX_WAITING_PUBLISHES);
-        let mut rtmp: Vec<rtmp::Listener> = vec![self.rtmp.into()];
+        let mut rtmp: Vec<tls::Listener> = vec![self.rtmp.into()];
         if let Some(rtmps) = self.rtmps {
             let (listener, tls) = rtmps.follow(&tls_metrics, &downstream, &closing);
-            rtmp.push(rtmp::Listener::secured(listener, tls));
+            rtmp.push(tls::Listener::secured(listener, tls));
         }
         upstream.spawn(rtmp::serve(
             rtmp,
@@ -146,7 +146,7 @@ impl Server {
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
             let (listener, tls) = https.follow(&tls_metrics, &downstream, &closing);
-            viewers.push(edge::Listener::secured(listener, tls));
+            viewers.push(tls::Listener::secured(listener, tls));
         }
         downstream.spawn(edge::serve(viewers, hub.clone(), edge_settings, closing.clone()));
         downstream.spawn(ops::serve(self.admin, ops, closing.clone()));

@@ -31,7 +31,7 @@ mod version;
 
 pub use body::Body;
 pub use hub::Hub;
-pub use listener::{BACKLOG, Listener, PROTOCOLS, listen};
+pub use listener::{BACKLOG, PROTOCOLS, listen};
 pub use listing::Listing;
 pub use metrics::{Kind, Metrics, RequestLabels};
 pub use server::serve;

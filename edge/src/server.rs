@@ -6,10 +6,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use touchline_tls::Listener;
 
 use crate::connection;
 use crate::hub::Hub;
-use crate::listener::Listener;
 use crate::settings::Settings;
 
 /// How long accepting pauses when the process has run out of descriptors or memory.

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod files;
+mod listener;
 mod metrics;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 pub use self::certificate::Certificate;
 pub use self::files::Files;
+pub use self::listener::Listener;
 pub use self::metrics::Metrics;
 /// A connection after the handshake.
 pub use tokio_rustls::server::TlsStream as Stream;

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, version};
-use touchline_edge::{Listener, PROTOCOLS, Settings};
+use touchline_edge::{PROTOCOLS, Settings};
 use touchline_tls as tls;
 
 use crate::sockets::{PATIENCE, Server, get, get2, text, until};
@@ -33,7 +33,7 @@ impl Secured {
         fs::write(&chain, pair.cert.pem()).unwrap();
         fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
         let tls = tls::Tls::new(tls::Files::new(chain, key).read().unwrap(), &PROTOCOLS).unwrap();
-        Self { server: Server::start_with(settings, |socket| Listener::secured(socket, tls)), pair }
+        Self { server: Server::start_with(settings, |socket| tls::Listener::secured(socket, tls)), pair }
     }
 
     async fn connect(&self, protocols: &[&str]) -> std::io::Result<TlsStream<TcpStream>> {

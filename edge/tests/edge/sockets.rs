@@ -13,7 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use touchline_edge::{Listener, Settings, listen, serve};
+use touchline_edge::{Settings, listen, serve};
+use touchline_tls::Listener;
 
 use crate::stage::Stage;
 

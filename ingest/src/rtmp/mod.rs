@@ -15,7 +15,6 @@ mod connection;
 mod departure;
 pub mod flv;
 pub mod handshake;
-mod listener;
 pub mod message;
 mod publication;
 mod refusal;
@@ -25,7 +24,6 @@ pub mod session;
 mod target;
 mod violation;
 
-pub use listener::Listener;
 pub use refusal::Refusal;
 pub use server::{Settings, serve};
 pub use session::{Media, Output, Session};

@@ -5,9 +5,9 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use touchline_tls::Listener;
 use tracing::{Instrument, debug, field, info_span, warn};
 
-use super::Listener;
 use super::connection::{self, Context};
 use super::departure::Departures;
 use crate::gate::{Full, Gate};

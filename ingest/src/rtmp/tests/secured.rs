@@ -16,11 +16,11 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
 use touchline_media::feed;
-use touchline_tls::{Files, Tls};
+use touchline_tls::{Files, Listener, Tls};
 
 use super::super::connection::{Context, run};
 use super::super::departure::Departures;
-use super::super::{Listener, Settings, serve};
+use super::super::{Settings, serve};
 use super::script::Script;
 use super::{PEER, fixtures};
 use crate::metrics::Reason;

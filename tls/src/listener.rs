@@ -2,9 +2,10 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream};
-use touchline_tls::Tls;
 
-/// Where publishers connect: in the clear, or by TLS.
+use crate::Tls;
+
+/// Where peers connect: in the clear, or by TLS.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
@@ -12,18 +13,18 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// RTMPS: every connection begins with a TLS handshake.
+    /// Every connection begins with a TLS handshake.
     pub fn secured(socket: TcpListener, tls: Tls) -> Self {
         Self { socket, tls: Some(tls) }
     }
 
     /// The next connection, before any handshake.
-    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         self.socket.accept().await
     }
 
     /// What a connection begins with.
-    pub(super) fn tls(&self) -> Option<&Tls> {
+    pub fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
     }
 }
