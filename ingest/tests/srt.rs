@@ -5,13 +5,16 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::SinkExt as _;
 use prometheus_client::registry::Registry;
+use srt_tokio::SrtSocket;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 use touchline_ingest::srt::{self, Passphrase};
 use touchline_ingest::{Metrics, Protocol, Publish, Rejection, Secret};
@@ -173,6 +176,29 @@ async fn ffmpeg_publishes_encrypted_with_the_long_form_of_a_stream_id() {
     let program = ffmpeg(&["-f", "mpegts", &server.url(query)]);
     let feed = server.take().await;
     succeed(program).await;
+    feed.assert_whole();
+    server.stop().await;
+}
+
+/// An implementation of SRT that shares nothing with libsrt.
+#[tokio::test]
+async fn srt_tokio_publishes_whole_and_encrypted() {
+    let passphrase = Passphrase::new("correct-horse").unwrap();
+    let mut server = Server::start(srt::Settings::default(), Box::new(move |_, _, _| Ok(Some(passphrase.clone()))));
+    let clip = ffmpeg(&["-f", "mpegts", "-"]).await.unwrap().stdout;
+    let address = server.address.to_string();
+    let sending = async {
+        let caller = SrtSocket::builder().encryption(16, "correct-horse");
+        let mut socket = caller.call(address.as_str(), Some("publish:main")).await.unwrap();
+        // It does not wait for what is not acknowledged when it closes: as a live source, it has the time of its clip.
+        let mut pace = interval(Duration::from_millis(5));
+        for datagram in clip.chunks(1_316) {
+            socket.send((Instant::now(), Bytes::copy_from_slice(datagram))).await.unwrap();
+            pace.tick().await;
+        }
+        socket.close().await.unwrap();
+    };
+    let (feed, ()) = tokio::join!(server.take(), sending);
     feed.assert_whole();
     server.stop().await;
 }
