@@ -1,8 +1,8 @@
 //! Bytes arrive and become samples.
 //!
-//! A publisher connects ([`rtmp`], [`srt`]) and asks to [`Publish`] into a channel. Whoever owns the channel accepts with the
-//! writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which nobody can
-//! tell which protocol it came by.
+//! A publisher connects ([`rtmp`], [`srt`], [`webrtc`]) and asks to [`Publish`] into a channel. Whoever owns the channel
+//! accepts with the writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which
+//! nobody can tell which protocol it came by.
 
 mod gate;
 pub mod health;
@@ -12,6 +12,7 @@ mod publish;
 pub mod rtmp;
 pub mod srt;
 pub mod ts;
+pub mod webrtc;
 
 use std::fmt;
 use std::net::SocketAddr;
