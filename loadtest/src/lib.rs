@@ -4,7 +4,11 @@ pub mod check;
 pub mod feed;
 pub mod frame_clock;
 pub mod picture;
+pub mod relay;
+mod stop;
 pub mod test_card;
+
+use std::net::SocketAddr;
 
 /// What can go wrong in a command, in words for the person who typed it.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,20 @@ pub enum Error {
     /// Pictures are made, encoded or taken by the server more slowly than they are due.
     #[error("the feed is {} s behind: this machine or the server is too slow for it", .0.as_secs())]
     TooSlow(std::time::Duration),
+    /// A relay would be open to others than who started it.
+    #[error(
+        "{0} can be reached from other machines, and whoever reaches it reaches the server: listen on loopback, such as \
+         127.0.0.1:8891, or allow it with --exposed"
+    )]
+    Exposed(SocketAddr),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A process could not be started, waited for or signalled.
     #[error("{doing}: {source}")]
     Io {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use touchline_loadtest::{check, feed};
+use touchline_loadtest::{check, feed, relay};
 
 /// Feeds, viewers and judges for live streaming servers, from outside: they speak wire protocols only.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ struct Cli {
 enum Command {
     Check(check::Options),
     Feed(feed::Options),
+    Relay(relay::Options),
 }
 
 #[tokio::main]
@@ -25,6 +26,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Check(options) => Ok(check::run(&options).await),
         Command::Feed(options) => {
             feed::run(&options).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Relay(options) => {
+            relay::run(&options).await?;
             Ok(ExitCode::SUCCESS)
         }
     }
