@@ -10,6 +10,7 @@ pub mod intake;
 mod metrics;
 mod publish;
 pub mod rtmp;
+pub mod rtp;
 pub mod srt;
 pub mod ts;
 pub mod webrtc;
