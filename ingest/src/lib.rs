@@ -4,6 +4,7 @@
 //! accepts with the writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which
 //! nobody can tell which protocol it came by.
 
+mod access_unit;
 mod gate;
 pub mod health;
 pub mod intake;
