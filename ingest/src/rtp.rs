@@ -16,13 +16,21 @@
 //! cadence to lose: 100 ppm are a tick in ten packets. Where its packets belong follows from the sender reports of both
 //! streams, which tell the same wall clock; until there are any, from arrival.
 
+mod clock;
+mod damage;
+mod depacketize;
+mod keyframes;
+mod pictures;
 mod publication;
 mod reorder;
+mod sound;
+mod stream;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::damage::Damage;
 pub use self::publication::Publication;
 
 /// What is in the packets of one stream.
@@ -39,6 +47,12 @@ pub enum Codec {
         /// What the sender says that it sends: 1 or 2.
         channels: u8,
     },
+}
+
+impl Codec {
+    fn is_sound(self) -> bool {
+        matches!(self, Self::Opus { .. })
+    }
 }
 
 /// A packet (RFC 3550 5.1) with its padding and header extensions off. One that came by retransmission (RFC 4588) is as

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 8 * 1_024 * 1_024;
 /// So many packets in a row, each the next of the one before, that are far from those awaited: the sender has begun anew.
 const RESTART: usize = 8;
 /// The same for packets that are near those awaited: once none of these has come for so long.
-const ALONE: Duration = Duration::from_millis(100);
+const ALONE: Duration = Duration::from_secs(1);
 /// How often a packet is asked for.
 const MAX_ASKS: u32 = 8;
 /// The least that an answer is waited for.
@@ -91,6 +91,11 @@ impl Reorder {
     /// The time from asking for a packet to its coming.
     pub(super) fn round_trip(&mut self, round_trip: Duration) {
         self.round_trip = Some(round_trip);
+    }
+
+    /// Nothing more comes: what is there is handed on at the next poll.
+    pub(super) fn wait_no_more(&mut self) {
+        self.patience = Duration::ZERO;
     }
 
     /// Takes a packet as it came.
@@ -255,3 +260,5 @@ fn sequences_from(first: u16) -> impl Iterator<Item = u16> {
     std::iter::successors(Some(first), |sequence| Some(sequence.wrapping_add(1)))
 }
 
+#[cfg(test)]
+mod tests;
