@@ -6,6 +6,7 @@ pub mod frame_clock;
 pub mod picture;
 pub mod relay;
 mod stop;
+pub mod sync;
 pub mod test_card;
 
 use std::net::SocketAddr;
@@ -51,6 +52,19 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// A stream cannot be recorded.
+    #[error("{url} cannot be measured: {what}")]
+    Stream {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A source is no clapper.
+    #[error(
+        "there is no {0} in what was measured: the source has to flash and beep once a second, as in the example of `sync --help`"
+    )]
+    NoClaps(&'static str),
     /// A process could not be started, waited for or signalled.
     #[error("{doing}: {source}")]
     Io {
@@ -59,4 +73,14 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Why ffmpeg could not be started.
+    fn starting_ffmpeg(source: std::io::Error) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::EncoderMissing,
+            _ => Self::Io { doing: "starting ffmpeg", source },
+        }
+    }
 }

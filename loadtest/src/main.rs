@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use touchline_loadtest::{check, feed, relay};
+use touchline_loadtest::{check, feed, relay, sync};
 
 /// Feeds, viewers and judges for live streaming servers, from outside: they speak wire protocols only.
 #[derive(Parser)]
@@ -18,6 +18,7 @@ enum Command {
     Check(check::Options),
     Feed(feed::Options),
     Relay(relay::Options),
+    Sync(sync::Options),
 }
 
 #[tokio::main]
@@ -32,5 +33,6 @@ async fn main() -> anyhow::Result<ExitCode> {
             relay::run(&options).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Sync(options) => Ok(sync::run(&options).await?),
     }
 }
