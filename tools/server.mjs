@@ -11,6 +11,9 @@ import { promisify } from 'node:util';
 /** `sysconf(_SC_CLK_TCK)`, which is 100 on every Linux that Debian runs on. */
 const TICKS_PER_SECOND = 100;
 
+/** How much is kept of what a process has to say, in characters. */
+const MAX_SAID = 2_000;
+
 /** A folder that is there until `end`. */
 export async function temporary(name) {
   const path = await mkdtemp(join(tmpdir(), `touchline-${name}-`));
@@ -37,11 +40,11 @@ export async function serve(binaries, folder, config = '') {
   throw new Error('touchline serve ended before it listened');
 }
 
-/** A process that is told to go when this one goes. What it has to say on its standard error is passed on. */
+/** A process that is told to go when this one goes. What it says on its standard error is in `said`. */
 export function start(program, args) {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   child.said = '';
-  child.stderr.on('data', (text) => (child.said = (child.said + text).slice(-65_536)));
+  child.stderr.on('data', (text) => (child.said = (child.said + text).slice(-MAX_SAID)));
   running.add(child);
   child.on('exit', () => running.delete(child));
   child.on('error', (error) => console.error(`${program}: ${error.message}`));
@@ -66,9 +69,9 @@ export async function end(...children) {
   );
 }
 
-/** 720p30 in H.264 at 3 Mb/s with a keyframe every two seconds, and AAC: as MPEG-TS, made once. */
+/** 720p30 in H.264 at 3 Mb/s with a keyframe every two seconds, and AAC: a file that is made once. */
 export async function encode(folder, seconds) {
-  const file = join(folder, 'feed.ts');
+  const file = join(folder, 'feed.mp4');
   const pictures = ['-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=30,noise=alls=10:allf=t'];
   const sound = ['-f', 'lavfi', '-i', 'sine=sample_rate=48000'];
   const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p', '-g', '60'];
@@ -80,11 +83,7 @@ export async function encode(folder, seconds) {
 /** An ffmpeg that sends a file as it would happen, again and again. `outputs` are lists of format and URL. */
 export function publish(file, ...outputs) {
   const source = ['-v', 'error', '-nostdin', '-re', '-stream_loop', '-1', '-i', file];
-  const sinks = outputs.flatMap(([format, url]) => {
-    // A transport stream carries AAC with a header on each frame, which FLV has none of.
-    const converted = format === 'flv' ? ['-bsf:a', 'aac_adtstoasc'] : [];
-    return ['-map', '0', '-c', 'copy', ...converted, '-f', format, url];
-  });
+  const sinks = outputs.flatMap(([format, url]) => ['-map', '0', '-c', 'copy', '-f', format, url]);
   return start('ffmpeg', [...source, ...sinks]);
 }
 
