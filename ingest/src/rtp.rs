@@ -138,3 +138,6 @@ pub struct Counters {
     /// Sender reports that contradict when things arrive.
     pub ignored_reports: u64,
 }
+
+#[cfg(test)]
+mod tests;

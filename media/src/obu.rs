@@ -171,14 +171,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_with_its_size() {
-        for (unit, len) in [(vec![0x30], 0), (vec![0x34, 0x28], 5), (vec![0x32, 0], 0), (vec![0x30], 127), (vec![0x30], 128)] {
+        for (unit, len) in
+            [(vec![0x30], 0), (vec![0x34, 0x28], 5), (vec![0x32, 0], 0), (vec![0x30], 127), (vec![0x30], 128)]
+        {
             let (header, mut data) = (unit.clone(), unit);
             data.extend(vec![7; len]);
             let mut written = Vec::new();
             units(&data).next().unwrap().unwrap().write(&mut written);
             written.push(0xff);
             let read = units(&written).next().unwrap().unwrap();
-            assert_eq!((read.kind, read.payload.len(), read.bytes.len()), (FRAME, len, written.len() - 1), "{header:x?}");
+            assert_eq!(
+                (read.kind, read.payload.len(), read.bytes.len()),
+                (FRAME, len, written.len() - 1),
+                "{header:x?}"
+            );
             assert_eq!(read.bytes[0], header[0] | 2);
         }
     }

@@ -84,7 +84,10 @@ impl Clock {
             Which::Sound => (&mut self.sound, &mut self.pictures),
         };
         let Some(ticks) = line.at(report.timestamp, now) else { return false };
-        let told = Told { of_line: wall.saturating_sub(nanos(ticks, line.rate)), of_arrival: wall.saturating_sub(line.since(now)) };
+        let told = Told {
+            of_line: wall.saturating_sub(nanos(ticks, line.rate)),
+            of_arrival: wall.saturating_sub(line.since(now)),
+        };
         line.told = Some(told);
         // The wall clock is one: where it has been set, only what both say afterwards goes together.
         if other.told.is_some_and(|other| other.of_arrival.abs_diff(told.of_arrival) > TRUSTED.unsigned_abs()) {
@@ -175,7 +178,7 @@ fn nanos(ticks: i64, rate: u32) -> i64 {
 }
 
 fn ticks_of(nanos: i64, rate: u32) -> i64 {
-    saturated((i128::from(nanos) * i128::from(rate)).div_euclid(i128::from(NANOS)))
+    saturated((i128::from(nanos) * i128::from(rate) + i128::from(NANOS / 2)).div_euclid(i128::from(NANOS)))
 }
 
 /// Between two times of the wall clock (RFC 3550 4: it wraps).
@@ -187,3 +190,5 @@ fn saturated(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
+#[cfg(test)]
+mod tests;

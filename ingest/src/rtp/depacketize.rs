@@ -129,3 +129,5 @@ fn fragment(fragment: &Fragment<'_>, to: &mut Assembly) -> Result<(), Damage> {
     Ok(())
 }
 
+#[cfg(test)]
+mod tests;

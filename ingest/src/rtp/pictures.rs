@@ -18,6 +18,12 @@ pub(super) enum Event {
     Dropped(Damage),
 }
 
+impl Event {
+    pub(super) fn is_keyframe(&self) -> bool {
+        matches!(self, Self::Unit(unit) if unit.sync)
+    }
+}
+
 /// A whole access unit.
 #[derive(Debug)]
 pub(super) struct AccessUnit {
@@ -254,3 +260,6 @@ fn renew(known: &mut Option<(Vec<u8>, Format)>, header: &[u8]) -> Result<Option<
     let before = known.replace((header.to_vec(), format.clone()));
     Ok(before.is_none_or(|(_, before)| before != format).then_some(format))
 }
+
+#[cfg(test)]
+mod tests;

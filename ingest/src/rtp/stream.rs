@@ -30,7 +30,8 @@ enum Media {
 impl Stream {
     /// `None` for sound in more channels than Opus has.
     pub(super) fn new(codec: Codec, track: TrackId, settings: &Settings) -> Option<Self> {
-        let pictures = |form| Media::Pictures(Box::new(Pictures::new(form)), Keyframes::new(settings.keyframe_interval));
+        let pictures =
+            |form| Media::Pictures(Box::new(Pictures::new(form)), Keyframes::new(settings.keyframe_interval));
         let (patience, media) = match codec {
             Codec::H264 => (settings.patience, pictures(Form::H264)),
             Codec::H265 => (settings.patience, pictures(Form::H265)),
@@ -64,15 +65,17 @@ impl Stream {
             match &mut self.media {
                 Media::Pictures(pictures, keyframes) => {
                     let before = events.len();
+                    let gap = next == Next::Gap;
                     match next {
                         Next::Packet(packet, received) => pictures.push(&packet, received, &mut events),
                         Next::Gap => pictures.lose(),
                     }
-                    let is_keyframe = |event: &Event| matches!(event, Event::Unit(unit) if unit.sync);
-                    if events.iter().skip(before).any(is_keyframe) {
+                    let mut new = events.iter().skip(before);
+                    if new.clone().any(Event::is_keyframe) {
                         keyframes.came(now);
                     }
-                    if pictures.awaits_keyframe() {
+                    // The first picture is a keyframe as a rule, and comes without being asked for.
+                    if pictures.awaits_keyframe() && (gap || new.any(|event| matches!(event, Event::Dropped(_)))) {
                         keyframes.need(now);
                     }
                 }
