@@ -57,9 +57,9 @@ fn turn(section: &mut Section<'_, '_>) -> Option<IceServer> {
     section.value("url", turn_url, &mut url);
     section.value("username", |text| in_a_header(text).map(Some), &mut username);
     section.value("credential", |text| in_a_header(text).map(|text| Some(Secret::new(&text))), &mut credential);
-    let (there, missing): (Vec<_>, Vec<_>) = TURN.iter().partition(|name| section.has(name));
+    let (there, missing): (Vec<&str>, Vec<&str>) = TURN.into_iter().partition(|name| section.has(name));
     for name in missing {
-        let place = there.first().unwrap_or(&name);
+        let place = there.first().copied().unwrap_or(name);
         section.mistake(place, format!("{name} is missing: a TURN server has {}", TURN.join(", ")));
     }
     Some(IceServer { url: url?, login: Some((username?, credential?)) })
