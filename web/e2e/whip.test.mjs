@@ -94,7 +94,7 @@ test('an insecure page says that it needs HTTPS, and nothing sticks out on a pho
   for (const colorScheme of ['dark', 'light']) {
     const { page } = await open(context, `${server.watch}/publish/a-channel-with-a-rather-long-name`, { viewport: PHONE, colorScheme });
     await page.getByRole('button', { name: 'Preview' }).click();
-    await page.getByRole('button', { name: 'Close preview' }).waitFor({ timeout: PATIENCE_MS });
+    await page.getByRole('button', { name: 'Close' }).waitFor({ timeout: PATIENCE_MS });
     const { content, window } = await page.evaluate(() => ({ content: document.documentElement.scrollWidth, window: innerWidth }));
     assert.ok(content <= window, `the page is ${content} px wide in a window of ${window} px`);
   }

@@ -167,7 +167,7 @@ function reflect() {
   }
   if (lookButton) {
     lookButton.hidden = broadcast !== null;
-    say(lookButton, media ? 'Close preview' : 'Preview');
+    say(lookButton, media ? 'Close' : 'Preview');
   }
   if (muteButton) {
     muteButton.disabled = !media?.getAudioTracks().length;
