@@ -37,7 +37,7 @@ export async function serve(binaries, folder, config = '') {
       return { process, ...found, srt };
     }
   }
-  throw new Error('touchline serve ended before it listened');
+  throw new Error(`touchline serve ended before it listened: ${process.said}`);
 }
 
 /** A process that is told to go when this one goes. What it says on its standard error is in `said`. */

@@ -64,7 +64,7 @@ async function losses(file) {
       `${loss} %`, `${Math.round(link.latency_seconds * 1_000)} ms`, relayed.there.lost, relayed.there.overtaken, link.lost_packets,
       link.retransmitted_packets, link.belated_packets, link.belated_packets * SRT_PACKETS_PER_DATAGRAM,
       link.told_gaps ?? 0, vitals.discarded_samples, `${Math.round(link.round_trip_seconds * 1_000)} ms`,
-      added === undefined ? '-' : `${Math.round(added)} ms`, `${((cpu / seconds) * 100).toFixed(1)} %`, (cpu / clean.cpu).toFixed(2),
+      link.belated_packets > 0 ? '-' : `${Math.round(added)} ms`, `${((cpu / seconds) * 100).toFixed(1)} %`, (cpu / clean.cpu).toFixed(2),
     ];
   });
   const head = ['loss', 'latency', 'datagrams lost', 'overtaken', 'missed at first', 'sent again', 'given up', 'TS packets lost',
@@ -153,7 +153,7 @@ function read(text) {
   return { first, segments, next: first + segments.length, rest, parts };
 }
 
-/** How much later the same parts are listed by one than by the other: the median, in milliseconds. */
+/** How much later the same parts are listed by one than by the other: the median, in milliseconds. Nothing may be missing in either. */
 function later(direct, late) {
   const at = new Map(direct.map(([place, time]) => [Math.round(place), time]));
   const times = late.map(([place, time]) => time - at.get(Math.round(place))).filter((time) => !Number.isNaN(time));
