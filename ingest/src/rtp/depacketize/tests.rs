@@ -13,9 +13,9 @@ fn read(form: Form, payloads: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Damage> {
 /// A unit of a form, of a type that is no payload structure, and so many bytes behind its header.
 fn unit(form: Form, kind: u8, len: usize) -> Vec<u8> {
     let mut unit = match form {
-        Form::H264 => vec![0x60 | 1 + kind % 23],
-        Form::H265 => vec![kind % 48 << 1, 1],
-        Form::Av1 => vec![kind % 16 << 3],
+        Form::H264 => vec![0x60 | (1 + kind % 23)],
+        Form::H265 => vec![(kind % 48) << 1, 1],
+        Form::Av1 => vec![(kind % 16) << 3],
     };
     unit.extend((0..len).map(|n| u8::try_from((n + usize::from(kind)) % 251).unwrap()));
     unit

@@ -47,8 +47,9 @@ impl Bench {
                 Event::Configuration(format) => writeln!(self.seen, "{}", format.codec()),
                 Event::Unit(unit) => {
                     let key = if unit.sync { " key" } else { "" };
-                    let hex: String = unit.data.iter().map(|byte| format!("{byte:02x}")).collect();
-                    writeln!(self.seen, "{}{key} {hex}", unit.timestamp)
+                    write!(self.seen, "{}{key} ", unit.timestamp).unwrap();
+                    unit.data.iter().for_each(|byte| write!(self.seen, "{byte:02x}").unwrap());
+                    writeln!(self.seen)
                 }
                 Event::Dropped(damage) => writeln!(self.seen, "drops: {damage}"),
             }

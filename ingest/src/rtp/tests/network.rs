@@ -219,12 +219,12 @@ impl Session {
             Event::Arrives(stream, packet) => self.publication.packet(stream, packet, now, &self.metrics),
             Event::Told(stream, report) => self.publication.report(stream, report, now),
             Event::Asked(Feedback::Keyframe { .. }) => {
-                self.wants_keyframe = self.sender.heeds.is_none() || self.wants_keyframe
+                self.wants_keyframe |= self.sender.heeds.is_none();
             }
             Event::Asked(Feedback::Nack { stream, sequences }) => {
                 for sequence in sequences {
                     let Some(packet) = self.sent.get(&(stream, sequence)).cloned() else { continue };
-                    self.transmit(stream, packet);
+                    self.transmit(stream, &packet);
                 }
             }
         }
@@ -250,10 +250,10 @@ impl Session {
         let packet = Packet { sequence, timestamp, marker, payload: Bytes::from(payload) };
         self.sent.insert((stream, sequence), packet.clone());
         self.packets_sent += 1;
-        self.transmit(stream, packet);
+        self.transmit(stream, &packet);
     }
 
-    fn transmit(&mut self, stream: usize, packet: Packet) {
+    fn transmit(&mut self, stream: usize, packet: &Packet) {
         for _ in 0..=u64::from(self.chance() < self.link.doubled) {
             if self.chance() >= self.link.lost {
                 let jitter = self.random() % (self.link.jitter + 1);
@@ -297,7 +297,7 @@ impl Session {
         self.random() % 100
     }
 
-    /// SplitMix64.
+    /// `SplitMix64`.
     fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;

@@ -100,6 +100,9 @@ fn without_retransmission_pictures_are_whole_or_absent_and_go_on_at_a_keyframe()
     let pictures = pictures(&events, &sender);
     assert!(counters.lost > 20, "{counters:?}");
     assert_eq!(pictures.len() as u64 + counters.dropped_units, 1_800);
+    let sounds = sounds(&events);
+    assert!(sounds.iter().all(|(n, _)| n.is_some()), "what is lost is left to the decoder");
+    assert_eq!(sounds.len() as u64, counters.units - pictures.len() as u64);
     for pair in pictures.windows(2) {
         let [(before, _), (n, sample)] = pair else { continue };
         assert!(*n == before + 1 || sample.sync, "picture {n} follows {before}");
