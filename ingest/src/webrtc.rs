@@ -25,6 +25,8 @@ mod secure;
 mod server;
 mod session_id;
 mod stun;
+#[cfg(test)]
+mod tests;
 mod transport_feedback;
 mod wire;
 

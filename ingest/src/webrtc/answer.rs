@@ -96,7 +96,9 @@ fn write_media(sdp: &mut String, media: &Media) {
     if let Some(fmtp) = &media.fmtp {
         let _ = write!(sdp, "a=fmtp:{payload_type} {fmtp}\r\n");
     }
-    for (wanted, what) in [(media.transport_cc, "transport-cc"), (media.nack, "nack"), (media.pli, "nack pli")] {
+    for (wanted, what) in
+        [(media.transport_sequence.is_some(), "transport-cc"), (media.nack, "nack"), (media.pli, "nack pli")]
+    {
         if wanted {
             let _ = write!(sdp, "a=rtcp-fb:{payload_type} {what}\r\n");
         }

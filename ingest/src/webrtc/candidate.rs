@@ -124,6 +124,12 @@ mod tests {
     #[test]
     fn our_candidates_are_ordered_and_told_to_be_all() {
         let addresses = vec!["203.0.113.7:8189".parse().unwrap(), "[2001:db8::7]:8189".parse().unwrap()];
-        insta::assert_snapshot!(Reachable { addresses, tcp: true }.lines(), @"");
+        insta::assert_snapshot!(Reachable { addresses, tcp: true }.lines(), @r"
+        a=candidate:1 1 udp 2130706431 203.0.113.7 8189 typ host
+        a=candidate:2 1 tcp 1520435199 203.0.113.7 8189 typ host tcptype passive
+        a=candidate:3 1 udp 2130706175 2001:db8::7 8189 typ host
+        a=candidate:4 1 tcp 1520434943 2001:db8::7 8189 typ host tcptype passive
+        a=end-of-candidates
+        ");
     }
 }

@@ -290,10 +290,11 @@ impl Connection {
             metrics.refused(why.label());
         }
         let counters = self.publication.counters();
-        let round_trip = progress.round_trip.unwrap_or_default();
+        // ffmpeg answers no checks once it publishes.
+        let round_trip = progress.round_trip.map_or_else(|| "not known".to_owned(), |time| format!("{time:?}"));
         let totals = format!(
             "{} packets received, {} never came; {} were asked for again, {} of them came, {} came twice; {} keyframes were asked \
-             for; round trip {round_trip:?}",
+             for; round trip {round_trip}",
             counters.packets,
             counters.lost,
             counters.nacked,

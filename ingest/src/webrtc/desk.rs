@@ -175,6 +175,12 @@ impl Desk {
         self.0.sessions.lock().len()
     }
 
+    /// Where datagrams go.
+    #[cfg(test)]
+    pub(super) fn routes(&self) -> &Routes {
+        &self.0.routes
+    }
+
     /// Asks the channel, and arranges a session if it takes the publisher. The channel is taken from then on; it is let go if
     /// the publisher has not connected within [`Settings::connect`].
     pub async fn offer(&self, offer: Offer) -> Result<Answer, Refusal> {

@@ -22,9 +22,7 @@ pub(super) struct Media {
     pub(super) nack: bool,
     /// Whether keyframes can be asked for.
     pub(super) pli: bool,
-    /// Whether the sender wants to know what arrived when.
-    pub(super) transport_cc: bool,
-    /// What [`TRANSPORT_SEQUENCE`] is numbered.
+    /// What [`TRANSPORT_SEQUENCE`] is numbered, if the sender wants to know what arrived when.
     pub(super) transport_sequence: Option<u8>,
     /// Whether RTCP may go without a report in front (RFC 5506).
     pub(super) reduced_rtcp: bool,
@@ -84,8 +82,7 @@ pub(super) fn choose(lines: &Lines<'_>) -> Result<Media, NoCodec> {
         rtx: formats.iter().find(is_rtx).map(|format| format.payload_type),
         nack: feedback("nack"),
         pli: feedback("nack pli"),
-        transport_cc: feedback("transport-cc") && transport_sequence.is_some(),
-        transport_sequence,
+        transport_sequence: transport_sequence.filter(|_| feedback("transport-cc")),
         reduced_rtcp: lines.attribute("rtcp-rsize").is_some(),
     })
 }

@@ -78,14 +78,14 @@ impl Peer {
     ) -> Result<Self, Broken> {
         let streams: Vec<Stream> =
             proposal.media().map(|media| Stream { media: media.clone(), source: None }).collect();
-        let wants_arrivals = streams.iter().any(|stream| stream.media.transport_cc);
+        let transport_sequence = streams.iter().find_map(|stream| stream.media.transport_sequence);
         Ok(Self {
             agent: Agent::new(local, proposal.remote.clone()),
             channel: Channel::new(identity, proposal.role, proposal.fingerprint.clone())?,
             ssrc: u32::from_be_bytes(random::bytes()),
             reduced_rtcp: streams.iter().all(|stream| stream.media.reduced_rtcp),
-            transport_sequence: streams.iter().find_map(|stream| stream.media.transport_sequence),
-            arrivals: wants_arrivals.then(|| Arrivals::new(now)),
+            transport_sequence,
+            arrivals: transport_sequence.map(|_| Arrivals::new(now)),
             streams,
             next_report: None,
             round_trip: None,

@@ -1,116 +1,32 @@
 //! The secure connection: DTLS makes the keys (RFC 5764), SRTP uses them (RFC 3711). All that is named `rtc` in the server is
 //! named here.
 
-use std::collections::HashSet;
+mod identity;
+mod srtp;
+
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use ring::digest;
 use rtc_crypto::RTCCryptoProvider;
 use rtc_dtls::cipher_suite::CipherSuiteId;
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
-use rtc_dtls::crypto::Certificate;
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 use rtc_shared::error::Error as RtcError;
-use rtc_srtp::config::{Config as Keys, LABEL_EXTRACTOR_DTLS_SRTP, SessionKeys};
-use rtc_srtp::context::Context;
-use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
-use rtc_srtp::protection_profile::ProtectionProfile;
 
+pub(super) use self::identity::{Fingerprint, Identity};
+use self::srtp::{PROFILES, Srtp};
 use super::packet;
 
 /// What both sides call the other: ICE knows where it is (RFC 8842 leaves DTLS unaware of paths).
-const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
-/// How many packets behind the newest one may come. A sender without a stream for it sends again what was lost under its own
-/// number: a second later, of the packets of a large keyframe.
-const REPLAY_WINDOW: usize = 2_048;
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 /// The most datagrams of a handshake. What is out of order is kept meanwhile.
 const MAX_HANDSHAKE_DATAGRAMS: usize = 256;
-/// The most sources of one publisher, over all.
-const MAX_SOURCES: usize = 32;
-/// How many packets of unknown sources are tried with one set of states.
-const MAX_STRANGERS: usize = 64;
 /// The bytes of the head of a DTLS record (RFC 6347 4.1).
 const RECORD_HEADER: usize = 13;
-
-/// Who we are: a certificate made at start, which publishers know by its fingerprint in the answer.
-#[derive(Clone)]
-pub(super) struct Identity {
-    certificate: Certificate,
-    provider: Arc<dyn RTCCryptoProvider>,
-    fingerprint: String,
-}
-
-impl Identity {
-    pub(super) fn generate() -> Result<Self, Broken> {
-        let provider = rtc_crypto::default_provider().map_err(|error| Broken::Setup(error.to_string()))?;
-        let certificate = Certificate::generate_self_signed(vec!["touchline".to_owned()], provider.crypto())
-            .map_err(|error| Broken::Setup(error.to_string()))?;
-        let der = certificate.certificate.first().map(AsRef::as_ref).unwrap_or_default();
-        let fingerprint = Fingerprint::of(&digest::SHA256, der).to_string();
-        Ok(Self { certificate, provider, fingerprint })
-    }
-
-    /// The value of `a=fingerprint`.
-    pub(super) fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
-    }
-}
-
-/// What a certificate is known by (RFC 8122 5).
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Fingerprint {
-    algorithm: &'static digest::Algorithm,
-    digest: Vec<u8>,
-}
-
-impl Fingerprint {
-    fn of(algorithm: &'static digest::Algorithm, der: &[u8]) -> Self {
-        Self { algorithm, digest: digest::digest(algorithm, der).as_ref().to_vec() }
-    }
-
-    /// Reads the value of `a=fingerprint`. MD5 and SHA-1 prove nothing any more.
-    pub(super) fn parse(value: &str) -> Option<Self> {
-        let (name, digits) = value.trim().split_once(' ')?;
-        let algorithm = ALGORITHMS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known))?.1;
-        let byte = |pair: &str| if pair.len() == 2 { u8::from_str_radix(pair, 16).ok() } else { None };
-        let digest = digits.trim().split(':').map(byte).collect::<Option<Vec<u8>>>()?;
-        (digest.len() == algorithm.output_len()).then_some(Self { algorithm, digest })
-    }
-
-    fn matches(&self, der: &[u8]) -> bool {
-        *self == Self::of(self.algorithm, der)
-    }
-}
-
-const ALGORITHMS: [(&str, &digest::Algorithm); 3] =
-    [("sha-256", &digest::SHA256), ("sha-384", &digest::SHA384), ("sha-512", &digest::SHA512)];
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = ALGORITHMS.iter().find(|(_, algorithm)| *algorithm == self.algorithm).map_or("", |(name, _)| name);
-        let digits: Vec<String> = self.digest.iter().map(|byte| format!("{byte:02X}")).collect();
-        write!(f, "{name} {}", digits.join(":"))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// Who begins the handshake (RFC 8842 5.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,7 +192,7 @@ impl Channel {
 
     /// A packet of RTCP as it goes out.
     pub(super) fn seal_rtcp(&mut self, packet: &[u8]) -> Option<Bytes> {
-        self.srtp.as_mut()?.outbound.encrypt_rtcp(packet).ok().map(BytesMut::freeze)
+        self.srtp.as_mut()?.seal_rtcp(packet)
     }
 }
 
@@ -286,81 +202,12 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// How media is protected, in order of preference: what is cheapest first (RFC 7714, RFC 5764 4.1.2).
-const PROFILES: [(SrtpProtectionProfile, ProtectionProfile); 4] = [
-    (SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm, ProtectionProfile::AeadAes128Gcm),
-    (SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm, ProtectionProfile::AeadAes256Gcm),
-    (SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80, ProtectionProfile::Aes128CmHmacSha1_80),
-    (SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32, ProtectionProfile::Aes128CmHmacSha1_32),
-];
-
 /// The suites for a server with an ECDSA certificate.
 const SERVER_SUITES: [CipherSuiteId; 3] = [
     CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256,
     CipherSuiteId::Tls_Ecdhe_Ecdsa_With_ChaCha20_Poly1305_Sha256,
     CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_256_Cbc_Sha,
 ];
-
-/// The keys of both directions.
-struct Srtp {
-    keys: Keys,
-    provider: Arc<dyn RTCCryptoProvider>,
-    inbound: Context,
-    outbound: Context,
-    /// Those whose packets were authentic.
-    sources: HashSet<u32>,
-    /// A context keeps a state of every source that it is shown, before it knows whether the packet is authentic. Packets of
-    /// those that are not known are tried with this one, which is made anew from time to time.
-    strangers: Context,
-    tried: usize,
-}
-
-impl Srtp {
-    /// RFC 5764 4.2.
-    fn new(state: &State, provider: &Arc<dyn RTCCryptoProvider>) -> Result<Self, Broken> {
-        let agreed = state.srtp_protection_profile();
-        let (_, profile) = PROFILES.into_iter().find(|(known, _)| *known == agreed).ok_or(Broken::NoProfile)?;
-        let setup = |error: RtcError| Broken::Setup(error.to_string());
-        let mut keys = Keys { profile, ..Keys::default() };
-        let material =
-            state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], keys.keying_material_len()).map_err(setup)?;
-        keys.set_session_keys_from_keying_material(material.as_ref(), state.is_client()).map_err(setup)?;
-        let SessionKeys { local_master_key, local_master_salt, .. } = &keys.keys;
-        let outbound = Context::new(local_master_key, local_master_salt, profile, None, None, provider.crypto());
-        Ok(Self {
-            inbound: inbound(&keys, &**provider).map_err(setup)?,
-            outbound: outbound.map_err(setup)?,
-            sources: HashSet::new(),
-            strangers: inbound(&keys, &**provider).map_err(setup)?,
-            tried: 0,
-            keys,
-            provider: Arc::clone(provider),
-        })
-    }
-
-    fn open(&mut self, source: u32, decrypt: impl Fn(&mut Context) -> Result<BytesMut, RtcError>) -> Option<Bytes> {
-        if !self.sources.contains(&source) {
-            if self.sources.len() >= MAX_SOURCES {
-                return None;
-            }
-            self.tried += 1;
-            if self.tried.is_multiple_of(MAX_STRANGERS) {
-                self.strangers = inbound(&self.keys, &*self.provider).ok()?;
-            }
-            decrypt(&mut self.strangers).ok()?;
-            self.sources.insert(source);
-        }
-        decrypt(&mut self.inbound).ok().map(BytesMut::freeze)
-    }
-}
-
-/// A context that opens what the publisher sends.
-fn inbound(keys: &Keys, provider: &dyn RTCCryptoProvider) -> Result<Context, RtcError> {
-    let SessionKeys { remote_master_key, remote_master_salt, .. } = &keys.keys;
-    let rtp = Some(srtp_replay_protection(REPLAY_WINDOW));
-    let rtcp = Some(srtcp_replay_protection(REPLAY_WINDOW));
-    Context::new(remote_master_key, remote_master_salt, keys.profile, rtp, rtcp, provider.crypto())
-}
 
 /// The records of a datagram that are not of epoch 0 (RFC 6347 4.1).
 fn without_epoch_zero(mut datagram: &[u8]) -> BytesMut {
@@ -379,16 +226,6 @@ fn without_epoch_zero(mut datagram: &[u8]) -> BytesMut {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fingerprints_are_read_and_compared() {
-        let value = Fingerprint::of(&digest::SHA256, b"certificate").to_string();
-        let fingerprint = Fingerprint::parse(&value.to_ascii_lowercase()).unwrap();
-        assert!(fingerprint.matches(b"certificate") && !fingerprint.matches(b"Certificate"));
-        for bad in ["sha-1 00:11", "sha-256 00:11", "sha-256", &value[..value.len() - 1], &value.replace(':', "")] {
-            assert_eq!(Fingerprint::parse(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn records_of_epoch_zero_are_cut_out_of_a_datagram() {
