@@ -94,9 +94,14 @@ impl Server {
             writeln!(out, "publish rtmps://{}/live{open}", reachable(rtmps.listener.local_addr()?))?;
         }
         if let Some(webrtc) = &self.webrtc {
-            let (http, port) = (reachable(self.http.local_addr()?), webrtc.local_addr().port());
-            let ways = format!("(WHIP: /whip/CHANNEL; media: UDP and TCP {port})");
-            writeln!(out, "publish http://{http}/publish/CHANNEL{open}  {ways}")?;
+            // Browsers give camera and screen to pages by HTTPS, and to those of this machine.
+            let (scheme, address) = match &self.https {
+                Some(https) => ("https", https.listener.local_addr()?),
+                None => ("http", self.http.local_addr()?),
+            };
+            let (address, port) = (reachable(address), webrtc.local_addr().port());
+            let ways = format!("  (WHIP: /whip/CHANNEL, media: UDP and TCP {port})");
+            writeln!(out, "publish {scheme}://{address}/publish/CHANNEL{ways}{open}")?;
         }
         out.flush().context("standard output is closed")
     }

@@ -65,6 +65,8 @@ impl Server {
         let https = config.contains("[https]").then(&mut address);
         let srt = address();
         let rtmps = config.contains("[rtmps]").then(&mut address);
+        // The last line, of the publish page: a server that nobody listens to does not start.
+        address();
         Self { child, http, rtmp, srt, admin, https, rtmps, log, _dir: dir }
     }
 
