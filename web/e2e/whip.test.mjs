@@ -35,10 +35,9 @@ test('a page publishes, another one plays it, and stopping ends it', { timeout: 
   await page.locator('#badge', { hasText: 'On air' }).waitFor({ timeout: PATIENCE_MS });
 
   const { page: viewer, complaints: viewers } = await open(context, `${server.watch}/watch/camera`);
-  await viewer.waitForFunction(() => document.querySelector('video').currentTime > 1, null, { timeout: PATIENCE_MS });
-  const stats = await viewer.evaluate(() => window.touchline.stats);
-  assert.equal(stats.height, 360);
-  assert.ok(stats.frames > 10, `${stats.frames} frames`);
+  await viewer.waitForFunction(() => window.touchline.stats.frames > 20, null, { timeout: PATIENCE_MS });
+  const { height, failures } = await viewer.evaluate(() => window.touchline.stats);
+  assert.deepEqual({ height, failures }, { height: 360, failures: [] });
 
   const figure = (name) => page.locator(`[data-stat="${name}"]`);
   await figure('picture').filter({ hasText: '640×360H.264' }).waitFor({ timeout: PATIENCE_MS });
@@ -91,13 +90,11 @@ test('a page that loses its session publishes again by itself', { timeout: 2 * P
 });
 
 test('an insecure page says that it needs HTTPS, and nothing sticks out on a phone', { timeout: PATIENCE_MS }, async (context) => {
-  for (const colorScheme of ['dark', 'light']) {
-    const { page } = await open(context, `${server.watch}/publish/a-channel-with-a-rather-long-name`, { viewport: PHONE, colorScheme });
-    await page.getByRole('button', { name: 'Preview' }).click();
-    await page.getByRole('button', { name: 'Close' }).waitFor({ timeout: PATIENCE_MS });
-    const { content, window } = await page.evaluate(() => ({ content: document.documentElement.scrollWidth, window: innerWidth }));
-    assert.ok(content <= window, `the page is ${content} px wide in a window of ${window} px`);
-  }
+  const { page } = await open(context, `${server.watch}/publish/a-channel-with-a-rather-long-name`, { viewport: PHONE, colorScheme: 'light' });
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await page.getByRole('button', { name: 'Close' }).waitFor({ timeout: PATIENCE_MS });
+  const { content, window } = await page.evaluate(() => ({ content: document.documentElement.scrollWidth, window: innerWidth }));
+  assert.ok(content <= window, `the page is ${content} px wide in a window of ${window} px`);
   const { page: insecure } = await open(context, server.watch.replace('127.0.0.1', 'studio.test') + '/publish/main');
   await problem(insecure, 'This page needs HTTPS');
   assert.ok(await insecure.getByRole('button', { name: 'Go live' }).isDisabled());

@@ -169,10 +169,11 @@ export class Connection extends EventTarget {
   async #askHealth() {
     try {
       this.report = (await this.#session?.health()) ?? null;
-      this.dispatchEvent(new Event('report'));
     } catch (error) {
+      this.report = null;
       // The server has ended it. Without an answer the media itself shows whether it is there.
       if (error instanceof whip.Refusal && error.status === 404) this.#breaks({ kind: 'ended' });
     }
+    this.dispatchEvent(new Event('report'));
   }
 }
