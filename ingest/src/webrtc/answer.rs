@@ -33,21 +33,15 @@ pub(super) fn write(proposal: &Proposal, ours: &Ours<'_>) -> String {
     sdp.push_str("a=ice-lite\r\n");
     let mut candidates = Some(ours.reachable.lines());
     for section in &proposal.sections {
-        match &section.media {
-            Some(media) => {
-                sdp.push_str(&head(section, media));
-                write_transport(&mut sdp, proposal.role, ours);
-                write_media(&mut sdp, media);
-                // RFC 9143 7.1.3: those of the first section are those of all.
-                sdp.push_str(&candidates.take().unwrap_or_default());
-            }
-            None => {
-                // RFC 3264 6: a section that is turned down keeps its place.
-                let Section { kind, protocol, format, .. } = section;
-                let _ =
-                    write!(sdp, "m={kind} 0 {protocol} {format}\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\n{}", mid(section));
-            }
-        }
+        let Some(media) = &section.media else {
+            write_refused(&mut sdp, section);
+            continue;
+        };
+        sdp.push_str(&head(section, media));
+        write_transport(&mut sdp, proposal.role, ours);
+        write_media(&mut sdp, media);
+        // RFC 9143 7.1.3: those of the first section are those of all.
+        sdp.push_str(&candidates.take().unwrap_or_default());
     }
     sdp
 }
@@ -69,6 +63,13 @@ fn mid(section: &Section) -> String {
 
 fn head(section: &Section, media: &Media) -> String {
     format!("{}c=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n{}", line(section, media), mid(section))
+}
+
+/// RFC 3264 6: a section that is turned down keeps its place.
+fn write_refused(sdp: &mut String, section: &Section) {
+    let Section { kind, protocol, format, .. } = section;
+    let mid = mid(section);
+    let _ = write!(sdp, "m={kind} 0 {protocol} {format}\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\n{mid}");
 }
 
 fn write_transport(sdp: &mut String, role: Role, ours: &Ours<'_>) {

@@ -102,9 +102,8 @@ impl Proposal {
         let either = |name| first.attribute(name).or_else(|| text.session.attribute(name));
         let ufrag = either("ice-ufrag").ok_or(Malformed::Attribute("ice-ufrag"))?;
         let password = either("ice-pwd").ok_or(Malformed::Attribute("ice-pwd"))?;
-        let fingerprints = first.all("fingerprint").chain(text.session.all("fingerprint"));
-        let fingerprint =
-            fingerprints.filter_map(Fingerprint::parse).next().ok_or(Malformed::Attribute("fingerprint"))?;
+        let mut fingerprints = first.all("fingerprint").chain(text.session.all("fingerprint"));
+        let fingerprint = fingerprints.find_map(Fingerprint::parse).ok_or(Malformed::Attribute("fingerprint"))?;
         // RFC 8842 5.3: who offers either is best let begin, as it knows when it has a path.
         let role = match either("setup") {
             Some("actpass" | "active") => Role::Server,

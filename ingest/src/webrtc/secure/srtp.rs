@@ -95,7 +95,7 @@ impl Srtp {
 /// A context that opens what the publisher sends.
 fn inbound(keys: &Keys, provider: &dyn RTCCryptoProvider) -> Result<Context, RtcError> {
     let SessionKeys { remote_master_key, remote_master_salt, .. } = &keys.keys;
-    let rtp = Some(srtp_replay_protection(REPLAY_WINDOW));
-    let rtcp = Some(srtcp_replay_protection(REPLAY_WINDOW));
-    Context::new(remote_master_key, remote_master_salt, keys.profile, rtp, rtcp, provider.crypto())
+    let media = Some(srtp_replay_protection(REPLAY_WINDOW));
+    let control = Some(srtcp_replay_protection(REPLAY_WINDOW));
+    Context::new(remote_master_key, remote_master_salt, keys.profile, media, control, provider.crypto())
 }

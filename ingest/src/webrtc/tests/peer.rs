@@ -91,7 +91,9 @@ fn junk_and_forged_datagrams_have_no_effect() {
     };
     let mut forged: Vec<Vec<u8>> =
         vec![vec![0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 3, 232], vec![0x80, 200, 0, 6, 0, 0, 3, 232]];
-    forged.iter_mut().for_each(|datagram| datagram.resize(60, 1));
+    for datagram in &mut forged {
+        datagram.resize(60, 1);
+    }
     forged.push([b"\0\x01\0\0\x21\x12\xa4\x42".as_slice(), &[0; 12]].concat());
     for content in 20..=24 {
         forged.extend([record(content, 0), record(content, 1), record(content, 2)]);
