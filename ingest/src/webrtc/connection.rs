@@ -290,7 +290,6 @@ impl Connection {
             metrics.refused(why.label());
         }
         let counters = self.publication.counters();
-        // ffmpeg answers no checks once it publishes.
         let round_trip = progress.round_trip.map_or_else(|| "not known".to_owned(), |time| format!("{time:?}"));
         let totals = format!(
             "{} packets received, {} never came; {} were asked for again, {} of them came, {} came twice; {} keyframes were asked \

@@ -63,6 +63,7 @@ pub(super) struct Agent {
     /// After a restart, until the publisher chooses a path in it.
     next: Option<Generation>,
     selected: Option<Path>,
+    nominated: bool,
     tie_breaker: [u8; 8],
     measuring: Option<(Transaction, Instant)>,
     next_measure: Option<Instant>,
@@ -86,6 +87,7 @@ impl Agent {
             current: Generation { local, remote },
             next: None,
             selected: None,
+            nominated: false,
             tie_breaker: random::bytes(),
             measuring: None,
             next_measure: None,
@@ -96,6 +98,11 @@ impl Agent {
     /// The path that what we send takes.
     pub(super) fn selected(&self) -> Option<Path> {
         self.selected
+    }
+
+    /// Whether the publisher has chosen it.
+    pub(super) fn is_nominated(&self) -> bool {
+        self.nominated
     }
 
     /// Our credentials of the ICE session that was agreed upon last.
@@ -148,6 +155,7 @@ impl Agent {
             self.current = next;
         }
         // RFC 8445 8.1.1: the last nomination counts. Until there is one, there is no other path to take.
+        self.nominated |= check.nominates;
         if check.nominates || self.selected.is_none() {
             self.selected = Some(path);
             self.next_measure.get_or_insert(now);

@@ -33,6 +33,7 @@ pub(super) struct Peer {
     /// What is told of arrivals, if the publisher wants to know.
     arrivals: Option<Arrivals>,
     next_report: Option<Instant>,
+    greeting: Greeting,
     round_trip: Option<Duration>,
     /// What last went wrong before there was a connection.
     trouble: Option<Broken>,
@@ -53,6 +54,16 @@ pub(super) enum Event {
     RoundTrip(Duration),
     /// The publisher has closed the connection.
     Closed,
+}
+
+/// Our first datagram of the handshake: how long its answer takes is a first measure of the round trip, and the only one of a
+/// publisher that answers no checks, as ffmpeg.
+#[derive(Debug, Clone, Copy)]
+enum Greeting {
+    Awaited,
+    Sent(Instant),
+    /// It was answered, or sent again: then nobody knows which of them an answer is to (RFC 6298 3).
+    Over,
 }
 
 /// What is taken of an `m=` section, and who sends it.
@@ -88,6 +99,7 @@ impl Peer {
             arrivals: transport_sequence.map(|_| Arrivals::new(now)),
             streams,
             next_report: None,
+            greeting: Greeting::Awaited,
             round_trip: None,
             trouble: None,
             transmits: VecDeque::new(),
@@ -104,7 +116,7 @@ impl Peer {
             Some(128..=191) => self.handle_rtp(datagram, now),
             _ => {}
         }
-        self.gather();
+        self.gather(now);
     }
 
     /// Asks the publisher for something, if it has said that it can be asked.
@@ -137,11 +149,14 @@ impl Peer {
     /// Tells the publisher that this is the end.
     pub(super) fn close(&mut self, now: Instant) {
         self.channel.close(now);
-        self.gather();
+        self.gather(now);
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.agent.handle_timeout(now);
+        if matches!(self.greeting, Greeting::Sent(_)) && self.channel.poll_timeout().is_some_and(|due| due <= now) {
+            self.greeting = Greeting::Over;
+        }
         if let Err(broken) = self.channel.handle_timeout(now) {
             self.trouble = Some(broken);
         }
@@ -156,7 +171,7 @@ impl Peer {
             let compound = Compound::new(self.ssrc, self.reduced_rtcp);
             self.send_rtcp(compound.transport_feedback(about.unwrap_or_default(), &body));
         }
-        self.gather();
+        self.gather(now);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -176,21 +191,30 @@ impl Peer {
     fn handle_stun(&mut self, path: Path, datagram: &[u8], now: Instant) {
         match self.agent.handle(path, datagram, now) {
             Outcome::Junk => {}
-            Outcome::Answered => {
+            // Before it has chosen a path, a publisher may not be ready for the handshake.
+            Outcome::Answered if self.agent.is_nominated() => {
                 if let Err(broken) = self.channel.start(now) {
                     self.trouble = Some(broken);
                 }
             }
-            Outcome::RoundTrip(sample) => {
-                // RFC 6298 2.
-                let smooth = self.round_trip.map_or(sample, |before| (before * 7 + sample) / 8);
-                self.round_trip = Some(smooth);
-                self.events.push_back(Event::RoundTrip(smooth));
-            }
+            Outcome::Answered => {}
+            Outcome::RoundTrip(sample) => self.measured(sample),
         }
     }
 
+    /// The round trip took so long this time.
+    fn measured(&mut self, sample: Duration) {
+        // RFC 6298 2.
+        let smooth = self.round_trip.map_or(sample, |before| (before * 7 + sample) / 8);
+        self.round_trip = Some(smooth);
+        self.events.push_back(Event::RoundTrip(smooth));
+    }
+
     fn handle_dtls(&mut self, datagram: &[u8], now: Instant) {
+        if let Greeting::Sent(sent) = self.greeting {
+            self.greeting = Greeting::Over;
+            self.measured(now.saturating_duration_since(sent));
+        }
         match self.channel.handle(datagram, now) {
             Ok(Progress::None) => {}
             Ok(Progress::Connected) => {
@@ -245,11 +269,14 @@ impl Peer {
     }
 
     /// Takes what the layers have to send.
-    fn gather(&mut self) {
+    fn gather(&mut self, now: Instant) {
         while let Some((path, datagram)) = self.agent.poll_transmit() {
             self.transmits.push_back((path, datagram.into()));
         }
         while let Some(datagram) = self.channel.poll_transmit() {
+            if matches!(self.greeting, Greeting::Awaited) {
+                self.greeting = Greeting::Sent(now);
+            }
             self.transmits.extend(self.agent.selected().map(|path| (path, datagram)));
         }
     }

@@ -51,6 +51,18 @@ fn the_round_trip_is_measured() {
 }
 
 #[test]
+fn the_handshake_tells_the_round_trip_of_who_answers_no_checks() {
+    for role in ["a=setup:actpass", "a=setup:passive"] {
+        let mut pair = Pair::new(|offer| offer.replace("a=setup:actpass", role));
+        pair.loses = |datagram| datagram.starts_with(&[1, 1]);
+        pair.advance(SECOND * 3);
+        let measures: Vec<_> = pair.events.iter().filter(|event| matches!(event, Event::RoundTrip(_))).collect();
+        let [Event::RoundTrip(measure)] = measures[..] else { panic!("{role}: {measures:?}") };
+        assert!((WAY * 2..WAY * 3).contains(measure), "{role}: {measure:?}");
+    }
+}
+
+#[test]
 fn what_was_lost_and_is_asked_for_comes_with_its_own_number() {
     let mut pair = Pair::connected();
     for sequence in 1..=5 {
