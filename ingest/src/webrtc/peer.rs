@@ -190,14 +190,13 @@ impl Peer {
 
     fn handle_stun(&mut self, path: Path, datagram: &[u8], now: Instant) {
         match self.agent.handle(path, datagram, now) {
-            Outcome::Junk => {}
             // Before it has chosen a path, a publisher may not be ready for the handshake.
             Outcome::Answered if self.agent.is_nominated() => {
                 if let Err(broken) = self.channel.start(now) {
                     self.trouble = Some(broken);
                 }
             }
-            Outcome::Answered => {}
+            Outcome::Answered | Outcome::Junk => {}
             Outcome::RoundTrip(sample) => self.measured(sample),
         }
     }
