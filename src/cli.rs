@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Keys, Listen, Switch};
 
-/// Low-latency live streaming server: RTMP and SRT in, Low-Latency HLS out.
+/// Low-latency live streaming server: RTMP, SRT and WebRTC in, Low-Latency HLS out.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -54,6 +54,9 @@ Example:
   ffmpeg -re -i match.mp4 -c:v libx264 -g 60 -c:a aac -f flv rtmp://127.0.0.1:1935/live/main
   then open http://127.0.0.1:8080/watch/main
 
+From a camera or a screen, by WebRTC: open http://127.0.0.1:8080/publish/main, or
+  ffmpeg -re -i match.mp4 -c:v libx264 -bf 0 -g 60 -c:a libopus -f whip http://127.0.0.1:8080/whip/main
+
 With other renditions than the default, up to three below the source as far as the machine can carry them:
   touchline serve --ladder off
   touchline serve --ladder sport
@@ -94,6 +97,9 @@ pub(crate) struct Serve {
     /// Where SRT publishers connect, by UDP, or off [default: 127.0.0.1:8890, with publish keys :8890]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_SRT")]
     srt: Option<Switch>,
+    /// Where WebRTC publishers (WHIP) send media, by UDP and TCP, or off [default: 127.0.0.1:8189, with publish keys :8189]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_WEBRTC")]
+    webrtc: Option<Switch>,
     /// Where RTMP publishers connect by TLS, which shows them the certificate of HTTPS [default: nowhere]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_RTMPS")]
     rtmps: Option<Listen>,
@@ -122,6 +128,7 @@ impl Serve {
         config.https.self_signed |= self.self_signed;
         config.rtmp = self.rtmp.or(config.rtmp);
         config.srt.listen = self.srt.or(config.srt.listen);
+        config.webrtc.listen = self.webrtc.or(config.webrtc.listen);
         config.rtmps.listen = self.rtmps.or(config.rtmps.listen);
         config.admin = self.admin.unwrap_or(config.admin);
         config.ladders.worker = self.worker.or(config.ladders.worker);

@@ -7,6 +7,7 @@ mod profile;
 mod section;
 mod srt;
 mod tls;
+mod webrtc;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -20,11 +21,12 @@ use crate::webhook;
 
 pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
-pub(crate) use self::listen::Listen;
+pub(crate) use self::listen::{Listen, Switch};
 use self::profile::Profile;
 use self::section::Section;
-pub(crate) use self::srt::{Passphrases, Srt, Switch};
+pub(crate) use self::srt::{Passphrases, Srt};
 pub(crate) use self::tls::{Proof, Secured, Tls, Unclear};
+pub(crate) use self::webrtc::{IceServer, Webrtc};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) rtmp: Option<Listen>,
     /// How SRT publishers are taken.
     pub(crate) srt: Srt,
+    /// How WebRTC publishers are taken.
+    pub(crate) webrtc: Webrtc,
     /// Where RTMP publishers connect by TLS.
     pub(crate) rtmps: Tls,
     /// Where operators connect.
@@ -73,6 +77,7 @@ impl Default for Config {
             https: Tls::default(),
             rtmp: None,
             srt: Srt::default(),
+            webrtc: Webrtc::default(),
             rtmps: Tls::default(),
             admin: Listen::loopback(9090),
             hls: packager::Settings::default(),
@@ -96,6 +101,7 @@ impl Config {
         root.table("https", |https| config.https.read(https));
         root.table("rtmp", |rtmp| rtmp.value("listen", |text| Listen::parse(text).map(Some), &mut config.rtmp));
         root.table("srt", |srt| config.srt.read(srt));
+        root.table("webrtc", |webrtc| config.webrtc.read(webrtc));
         root.table("rtmps", |rtmps| config.rtmps.read(rtmps));
         root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
         root.table("hls", |hls| {
@@ -150,6 +156,17 @@ impl Config {
             Switch::At(listen) if self.is_open_to_all(&listen) => {
                 let note = if self.srt.passphrases.is_empty() { "" } else { PASSPHRASES_ARE_NO_KEYS };
                 Err(OpenToAll { listen, instead: "--srt 127.0.0.1:8890", note })
+            }
+            Switch::At(listen) => Ok(Some(listen)),
+            Switch::Off => Ok(None),
+        }
+    }
+
+    /// Where WebRTC publishers send media, if they do, or why that would let anybody publish.
+    pub(crate) fn webrtc_listen(&self) -> Result<Option<Listen>, OpenToAll> {
+        match self.webrtc.switch(!self.is_open()) {
+            Switch::At(listen) if self.is_open_to_all(&listen) => {
+                Err(OpenToAll { listen, instead: "--webrtc 127.0.0.1:8189", note: "" })
             }
             Switch::At(listen) => Ok(Some(listen)),
             Switch::Off => Ok(None),
@@ -370,7 +387,7 @@ keys = { "a b" = "x", main = "" }
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt
+        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt, webrtc
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         "#);

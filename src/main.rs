@@ -8,6 +8,7 @@ mod encoders;
 mod ops;
 mod server;
 mod webhook;
+mod whip;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -46,7 +47,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
 #[tokio::main]
 async fn run(serve: Serve) -> anyhow::Result<()> {
     log_to_stderr()?;
-    let server = Server::bind(serve.config()?)?;
+    let server = Server::bind(serve.config()?).await?;
     let drain = CancellationToken::new();
     on_signals(&drain)?;
     server.announce()?;

@@ -13,17 +13,18 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use touchline_edge::spool::Spool;
-use touchline_edge::{self as edge, Hub};
-use touchline_ingest::{self as ingest, rtmp, srt};
+use touchline_edge::{self as edge, Hub, Site};
+use touchline_ingest::{self as ingest, rtmp, srt, webrtc};
 use touchline_tls as tls;
 use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
 use tracing::{info, warn};
 
 use crate::channels;
-use crate::config::{Config, Ladders, Listen, Proof, Secured, Srt};
+use crate::config::{Config, Ladders, Listen, Proof, Secured, Srt, Webrtc};
 use crate::door;
 use crate::ops::{self, Ops};
 use crate::webhook::Webhook;
+use crate::whip::Whip;
 
 /// Requests to publish that may wait for an answer.
 const MAX_WAITING_PUBLISHES: usize = 64;
@@ -35,6 +36,7 @@ pub(crate) struct Server {
     config: Config,
     rtmp: TcpListener,
     srt: Option<srt::Bound>,
+    webrtc: Option<webrtc::Bound>,
     rtmps: Option<TlsListener>,
     http: TcpListener,
     https: Option<TlsListener>,
@@ -52,7 +54,7 @@ struct TlsListener {
 
 impl Server {
     /// Binds every listener, so that what cannot work fails before anything has begun. Within a Tokio runtime.
-    pub(crate) fn bind(config: Config) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(config: Config) -> anyhow::Result<Self> {
         let rtmp = bind(&config.rtmp_listen()?, "RTMP publishers", "--rtmp")?;
         config.rtmps_listen()?;
         let http = bind(&config.http, "viewers", "--http")?;
@@ -65,8 +67,12 @@ impl Server {
         let admin = bind(&config.admin, "operators", "--admin")?;
         let latency = config.srt.latency;
         let srt = config.srt_listen()?.map(|listen| bind_srt(&listen, latency)).transpose()?;
+        let webrtc = match config.webrtc_listen()? {
+            Some(listen) => Some(bind_webrtc(&listen, &config.webrtc).await?),
+            None => None,
+        };
         let spool = config.spool.clone().map(Spool::open).transpose()?;
-        Ok(Self { config, rtmp, srt, rtmps, http, https, admin, spool })
+        Ok(Self { config, rtmp, srt, webrtc, rtmps, http, https, admin, spool })
     }
 
     /// Tells on standard output where to publish and watch.
@@ -86,6 +92,16 @@ impl Server {
         }
         if let Some(rtmps) = &self.rtmps {
             writeln!(out, "publish rtmps://{}/live{open}", reachable(rtmps.listener.local_addr()?))?;
+        }
+        if let Some(webrtc) = &self.webrtc {
+            // Browsers give camera and screen to pages by HTTPS, and to those of this machine.
+            let (scheme, address) = match &self.https {
+                Some(https) => ("https", https.listener.local_addr()?),
+                None => ("http", self.http.local_addr()?),
+            };
+            let (address, port) = (reachable(address), webrtc.local_addr().port());
+            let ways = format!("  (WHIP: /whip/CHANNEL, media: UDP and TCP {port})");
+            writeln!(out, "publish {scheme}://{address}/publish/CHANNEL{ways}{open}")?;
         }
         out.flush().context("standard output is closed")
     }
@@ -120,8 +136,17 @@ impl Server {
             ingest_metrics.clone(),
             drain.clone(),
         ));
+        let this_machine_only = self.config.is_open();
         let Config {
-            keys, webhook, takeover, hls, ladders, grace, srt: Srt { passphrases, sources, latency, .. }, ..
+            keys,
+            webhook,
+            takeover,
+            hls,
+            ladders,
+            grace,
+            srt: Srt { passphrases, sources, latency, .. },
+            webrtc: Webrtc { ice_servers, .. },
+            ..
         } = self.config;
         for (channel, source) in sources {
             let settings = srt::Settings { latency, ..srt::Settings::default() };
@@ -131,8 +156,13 @@ impl Server {
         if let Some(srt) = self.srt {
             let door =
                 door::srt(keys.clone(), webhook.is_some(), takeover, passphrases, ingest_metrics.roster().clone());
-            upstream.spawn(srt.serve(door, requests, ingest_metrics, drain.clone()));
+            upstream.spawn(srt.serve(door, requests.clone(), ingest_metrics.clone(), drain.clone()));
         }
+        let whip = self.webrtc.map(|webrtc| {
+            let (desk, sessions) = webrtc.serve(requests, ingest_metrics, drain.clone());
+            upstream.spawn(sessions);
+            Whip { desk, ice_servers, this_machine_only }.annex()
+        });
         let settings = channels::Settings {
             keys,
             webhook: webhook.map(|settings| Arc::new(Webhook::new(settings))),
@@ -148,7 +178,7 @@ impl Server {
             let (listener, tls) = https.follow(&tls_metrics, &downstream, &closing);
             viewers.push(tls::Listener::secured(listener, tls));
         }
-        downstream.spawn(edge::serve(viewers, hub.clone(), edge_settings, closing.clone()));
+        downstream.spawn(edge::serve(viewers, Site::new(hub.clone(), whip), edge_settings, closing.clone()));
         downstream.spawn(ops::serve(self.admin, ops, closing.clone()));
 
         drain.cancelled().await;
@@ -210,6 +240,20 @@ fn bind_srt(listen: &Listen, latency: Duration) -> anyhow::Result<srt::Bound> {
     }
     let failure = failure.context("there is no address to listen on")?;
     Err(failure).with_context(|| format!("cannot listen for SRT publishers on {listen}; choose another with --srt"))
+}
+
+async fn bind_webrtc(listen: &Listen, settings: &Webrtc) -> anyhow::Result<webrtc::Bound> {
+    let settings = webrtc::Settings { announced: settings.announce.clone(), ..webrtc::Settings::default() };
+    let mut failure = None;
+    for address in listen.candidates() {
+        match webrtc::bind(address, settings.clone()).await {
+            Ok(bound) => return Ok(bound),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let failure = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
+    Err(failure)
+        .with_context(|| format!("cannot listen for WebRTC publishers on {listen}; choose another with --webrtc"))
 }
 
 impl TlsListener {

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use touchline_tls::{self as tls, Tls};
 
-use crate::hub::Hub;
-use crate::metrics::Counted;
+use crate::annex::Site;
+use crate::metrics::{Counted, Kind};
 use crate::progress::{Progress, Verdict};
 use crate::service::respond;
 use crate::settings::Settings;
@@ -34,16 +34,16 @@ pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<Tls>,
-    hub: Hub,
+    site: Site,
     settings: Settings,
     shutdown: CancellationToken,
 ) {
-    let _counted = Counted::on(&hub.metrics().connections);
+    let _counted = Counted::on(&site.hub().metrics().connections);
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY was refused");
     }
     let Some(tls) = tls else {
-        return converse(stream, peer, hub, settings, shutdown).await;
+        return converse(stream, peer, site, settings, shutdown).await;
     };
     let shaken = tokio::select! {
         shaken = handshake(&tls, stream, &settings) => shaken,
@@ -51,11 +51,11 @@ pub(crate) async fn serve(
     };
     match shaken {
         Ok(stream) => {
-            hub.metrics().tls_handshakes.inc();
-            converse(stream, peer, hub, settings, shutdown).await;
+            site.hub().metrics().tls_handshakes.inc();
+            converse(stream, peer, site, settings, shutdown).await;
         }
         Err(error) => {
-            hub.metrics().tls_handshakes_failed.inc();
+            site.hub().metrics().tls_handshakes_failed.inc();
             tracing::debug!(%peer, %error, "a viewer's TLS handshake failed");
         }
     }
@@ -69,16 +69,26 @@ async fn handshake(tls: &Tls, stream: TcpStream, settings: &Settings) -> std::io
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
-    hub: Hub,
+    site: Site,
     settings: Settings,
     shutdown: CancellationToken,
 ) {
-    let sent_bytes = hub.metrics().sent_bytes.clone();
+    let sent_bytes = site.hub().metrics().sent_bytes.clone();
     let socket = Socket::new(stream, settings.head_timeout, settings.write_timeout, sent_bytes);
     let progress = Progress::new();
     let answer = service_fn(|request: hyper::Request<Incoming>| {
-        let (hub, asked) = (hub.clone(), progress.asked(request.version()));
-        async move { Ok::<_, Infallible>(respond(&hub, request).await.map(|body| asked.answered(body))) }
+        let (site, asked) = (site.clone(), progress.asked(request.version()));
+        async move {
+            let response = match site.annex(request.uri().path()) {
+                Some(annex) => {
+                    let response = annex.answer(request, peer).await;
+                    site.hub().metrics().count_request(Kind::Annex, response.status().as_u16());
+                    response
+                }
+                None => respond(site.hub(), request).await,
+            };
+            Ok::<_, Infallible>(response.map(|body| asked.answered(body)))
+        }
     });
     let protocol = protocol(&settings);
     let mut connection = pin!(protocol.serve_connection(TokioIo::new(socket), answer));
@@ -89,7 +99,7 @@ async fn converse(
             () = shutdown.cancelled(), if !closing => {}
             verdict = progress.ends(&settings) => {
                 if verdict == Verdict::Stalled {
-                    hub.metrics().connections_stalled.inc();
+                    site.hub().metrics().connections_stalled.inc();
                 }
                 // Who does not even take a farewell is left without one.
                 if closing || verdict == Verdict::Stalled {
@@ -133,6 +143,7 @@ mod tests {
     use touchline_packager::{Coding, Epoch, Media, Presentation, Rendition};
 
     use super::*;
+    use crate::hub::Hub;
     use crate::metrics::Metrics;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -160,7 +171,7 @@ mod tests {
             let (near, far) = duplex(64 * 1_024);
             let started = Instant::now();
             let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-            let server = tokio::spawn(converse(near, peer, hub.clone(), Settings::default(), shutdown.clone()));
+            let server = tokio::spawn(converse(near, peer, hub.clone().into(), Settings::default(), shutdown.clone()));
             let (send, link) = Self::greet(window, far).await;
             Self { send, link, server, hub, metrics, shutdown, started }
         }

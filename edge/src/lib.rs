@@ -5,6 +5,7 @@
 //! shell around it. A playlist is rendered once per change and compressed at most once; every viewer gets a clone.
 
 mod accept;
+mod annex;
 mod body;
 pub mod channel;
 mod connection;
@@ -29,6 +30,7 @@ mod text;
 mod thumbnail;
 mod version;
 
+pub use annex::{Annex, Site};
 pub use body::Body;
 pub use hub::Hub;
 pub use listener::{BACKLOG, PROTOCOLS, listen};

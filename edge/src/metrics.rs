@@ -74,6 +74,8 @@ pub enum Kind {
     Thumbnail,
     /// A preflight of a browser.
     Preflight,
+    /// What an annex answers.
+    Annex,
     /// Nothing that is served.
     Other,
 }
@@ -100,6 +102,7 @@ impl EncodeLabelValue for Kind {
             Self::Segment => "segment",
             Self::Thumbnail => "thumbnail",
             Self::Preflight => "preflight",
+            Self::Annex => "annex",
             Self::Other => "other",
         };
         EncodeLabelValue::encode(&label, encoder)

@@ -53,6 +53,11 @@ pub(crate) fn watch(gzip: bool) -> Result<Response<Body>, Error> {
     serve("watch.html", gzip)
 }
 
+/// The page that publishes into a channel; it reads which from its address.
+pub(crate) fn publish(gzip: bool) -> Result<Response<Body>, Error> {
+    serve("publish.html", gzip)
+}
+
 /// What the pages need.
 pub(crate) fn asset(name: &str, gzip: bool) -> Result<Response<Body>, Error> {
     serve(&format!("assets/{name}"), gzip)

@@ -14,6 +14,10 @@ pub(crate) enum Request {
     Watch(ChannelName),
     /// `/watch/CHANNEL/`: the same, with a slash that does not belong there.
     WatchSlash(ChannelName),
+    /// `/publish/CHANNEL`: the page that publishes into one.
+    Publish(ChannelName),
+    /// `/publish/CHANNEL/`: the same, with a slash that does not belong there.
+    PublishSlash(ChannelName),
     /// `/assets/NAME`: what the pages need.
     Asset(String),
     /// `/channels.json`: the channels that are live.
@@ -53,6 +57,8 @@ impl Request {
             [Some("channels.json"), None, ..] => Ok(Self::Channels),
             [Some("watch"), Some(channel), None, ..] => Ok(Self::Watch(channel.parse()?)),
             [Some("watch"), Some(channel), Some(""), None, _] => Ok(Self::WatchSlash(channel.parse()?)),
+            [Some("publish"), Some(channel), None, ..] => Ok(Self::Publish(channel.parse()?)),
+            [Some("publish"), Some(channel), Some(""), None, _] => Ok(Self::PublishSlash(channel.parse()?)),
             [Some("assets"), Some(name), None, ..] => Ok(Self::Asset(name.into())),
             [Some("live"), Some(channel), Some(PLAYLIST), None, ..] => Ok(Self::Multivariant(channel.parse()?)),
             [Some("live"), Some(channel), Some(THUMBNAIL), None, ..] => Ok(Self::Thumbnail(channel.parse()?)),
@@ -72,7 +78,13 @@ impl Request {
     /// What it counts as.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Index | Self::Watch(_) | Self::WatchSlash(_) | Self::Asset(_) | Self::Channels => Kind::Page,
+            Self::Index
+            | Self::Watch(_)
+            | Self::WatchSlash(_)
+            | Self::Publish(_)
+            | Self::PublishSlash(_)
+            | Self::Asset(_)
+            | Self::Channels => Kind::Page,
             Self::Multivariant(_) => Kind::Multivariant,
             Self::Thumbnail(_) => Kind::Thumbnail,
             Self::Media { .. } => Kind::Playlist,
@@ -96,6 +108,8 @@ mod tests {
             ("/channels.json", Request::Channels),
             ("/watch/main", Request::Watch(main.clone())),
             ("/watch/main/", Request::WatchSlash(main.clone())),
+            ("/publish/main", Request::Publish(main.clone())),
+            ("/publish/main/", Request::PublishSlash(main.clone())),
             ("/assets/watch-Bx3_9-aQ.js", Request::Asset("watch-Bx3_9-aQ.js".into())),
             ("/live/main/index.m3u8", Request::Multivariant(main.clone())),
             (&thumbnail(&main), Request::Thumbnail(main.clone())),
@@ -129,6 +143,8 @@ mod tests {
             "/live/main/video/thumbnail.jpg",
             "/watch",
             "/watch/main//",
+            "/publish",
+            "/publish/main//",
             "/assets",
             "/etc/passwd",
         ] {

@@ -8,8 +8,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use touchline_tls::Listener;
 
+use crate::annex::Site;
 use crate::connection;
-use crate::hub::Hub;
 use crate::settings::Settings;
 
 /// How long accepting pauses when the process has run out of descriptors or memory.
@@ -21,20 +21,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// HTTP/2 is for who asks for it by ALPN, or, in the clear, begins with its preface (RFC 9113 3.3).
 pub async fn serve(
     listeners: impl IntoIterator<Item = Listener>,
-    hub: Hub,
+    site: impl Into<Site>,
     settings: Settings,
     shutdown: CancellationToken,
 ) {
+    let site = site.into();
     let room = Arc::new(Semaphore::new(settings.connections.min(Semaphore::MAX_PERMITS)));
     let mut open = JoinSet::new();
     for listener in listeners {
-        open.spawn(admit(listener, hub.clone(), settings, Arc::clone(&room), shutdown.clone()));
+        open.spawn(admit(listener, site.clone(), settings, Arc::clone(&room), shutdown.clone()));
     }
     while open.join_next().await.is_some() {}
 }
 
 /// Lets viewers in as long as there is room for them.
-async fn admit(listener: Listener, hub: Hub, settings: Settings, room: Arc<Semaphore>, shutdown: CancellationToken) {
+async fn admit(listener: Listener, site: Site, settings: Settings, room: Arc<Semaphore>, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -45,21 +46,21 @@ async fn admit(listener: Listener, hub: Hub, settings: Settings, room: Arc<Semap
         match accepted {
             Ok((stream, peer)) => match Arc::clone(&room).try_acquire_owned() {
                 Ok(place) => {
-                    let (tls, hub, shutdown) = (listener.tls().cloned(), hub.clone(), shutdown.clone());
+                    let (tls, site, shutdown) = (listener.tls().cloned(), site.clone(), shutdown.clone());
                     connections.spawn(async move {
-                        connection::serve(stream, peer, tls, hub, settings, shutdown).await;
+                        connection::serve(stream, peer, tls, site, settings, shutdown).await;
                         drop(place);
                     });
                 }
                 Err(_) => {
-                    hub.metrics().connections_refused.inc();
+                    site.hub().metrics().connections_refused.inc();
                 }
             },
             Err(error) => pause_after(&error).await,
         }
     }
     drop(listener);
-    hub.drain();
+    site.hub().drain();
     let all_done = async { while connections.join_next().await.is_some() {} };
     if timeout(settings.drain, all_done).await.is_err() {
         tracing::warn!(

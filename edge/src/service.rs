@@ -65,6 +65,8 @@ async fn answer(hub: &Hub, asked: Request, wishes: Wishes) -> Result<Response<Bo
         Request::Index => page::index(wishes.gzip),
         Request::Watch(_) => page::watch(wishes.gzip),
         Request::WatchSlash(channel) => Ok(response::moved(format!("/watch/{channel}"))),
+        Request::Publish(_) => page::publish(wishes.gzip),
+        Request::PublishSlash(channel) => Ok(response::moved(format!("/publish/{channel}"))),
         Request::Asset(name) => page::asset(&name, wishes.gzip),
         Request::Channels => Ok(channels(hub)),
         Request::Multivariant(channel) => multivariant(hub, &channel, wishes).await,

@@ -161,6 +161,13 @@ impl Intake {
     pub fn configure(&mut self, track: TrackId, clock: Clock, format: Format, declared_rate: Option<FrameRate>) {
         let language = self.languages.get(&track).copied();
         let source = Source { clock, format, declared_rate, language };
+        if let (Phase::Probing(probe), Some(before)) = (&self.phase, self.sources.get(&track))
+            && before.format != source.format
+            && probe.has(track)
+        {
+            // What waits goes by the configuration that it came with.
+            self.go_live();
+        }
         let before = self.sources.insert(track, source.clone());
         if before.as_ref() == Some(&source) {
             return;
@@ -282,7 +289,14 @@ impl Intake {
         }
         let Some(sample) = live.place(unit) else { return };
         self.health.sample(&sample);
-        if live.silence.before(&sample, |silent| self.writer.push(silent)) {
+        let Live { silence, trackers, .. } = live;
+        let hand_on = |silent: Sample| {
+            if let Some(tracker) = trackers.get_mut(&silent.track) {
+                tracker.filled(&silent);
+            }
+            self.writer.push(silent);
+        };
+        if silence.before(&sample, hand_on) {
             self.writer.push(sample);
         } else {
             self.drop_unit(unit.track, "it comes too late: viewers have heard silence in its place");

@@ -1,17 +1,20 @@
 //! Bytes arrive and become samples.
 //!
-//! A publisher connects ([`rtmp`], [`srt`]) and asks to [`Publish`] into a channel. Whoever owns the channel accepts with the
-//! writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which nobody can
-//! tell which protocol it came by.
+//! A publisher connects ([`rtmp`], [`srt`], [`webrtc`]) and asks to [`Publish`] into a channel. Whoever owns the channel
+//! accepts with the writer of a feed or rejects in words. What the publisher then sends goes through an [`Intake`], past which
+//! nobody can tell which protocol it came by.
 
+mod access_unit;
 mod gate;
 pub mod health;
 pub mod intake;
 mod metrics;
 mod publish;
 pub mod rtmp;
+pub mod rtp;
 pub mod srt;
 pub mod ts;
+pub mod webrtc;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -67,6 +70,14 @@ pub enum Error {
         /// What libsrt says.
         source: touchline_srt::Error,
     },
+    /// No secure connection of WebRTC came about.
+    #[error("{peer}: {trouble}")]
+    Webrtc {
+        /// From where the offer came.
+        peer: SocketAddr,
+        /// What was in the way.
+        trouble: webrtc::Broken,
+    },
     /// The peer let a time limit pass.
     #[error("{peer}: {awaited} for {limit:?}")]
     TimeOut {
@@ -110,21 +121,25 @@ impl Error {
             Self::Rtmp { .. } => "protocol_error",
             Self::Refused { .. } | Self::Rejected { .. } | Self::MpegTs { .. } => "refused",
             Self::TimeOut { awaited, .. } => match awaited {
+                Awaited::Datagram => "no_datagram",
                 Awaited::Handshake => "no_handshake",
                 Awaited::Publish => "no_publish",
                 Awaited::Byte => "idle",
                 Awaited::Media => "no_media",
                 Awaited::Reading => "not_reading",
             },
+            Self::Webrtc { .. } => "no_handshake",
             Self::Tls { .. } | Self::NotTls { .. } => "no_tls",
             Self::Connection { .. } | Self::Srt { .. } => "broken",
         }
     }
 }
 
-/// What a time limit is for; see [`rtmp::Settings`] and [`srt::Settings`].
+/// What a time limit is for; see [`rtmp::Settings`], [`srt::Settings`] and [`webrtc::Settings`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
+    /// Any datagram after an offer was answered.
+    Datagram,
     /// A complete handshake.
     Handshake,
     /// A request to publish.
@@ -140,6 +155,7 @@ pub enum Awaited {
 impl fmt::Display for Awaited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Datagram => "not one datagram has come (is the WebRTC port open, and the announced address right?)",
             Self::Handshake => "no complete handshake",
             Self::Publish => "no request to publish",
             Self::Byte => "idle",

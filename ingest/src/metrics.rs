@@ -20,6 +20,7 @@ pub struct Metrics {
     pub(crate) messages: Counter,
     pub(crate) units: Family<KindLabel, Counter>,
     pub(crate) dropped_units: Family<Reason, Counter>,
+    pub(crate) dropped_datagrams: Family<Reason, Counter>,
     pub(crate) buffered: Gauge,
     pub(crate) transport_packets: Counter,
     pub(crate) transport_troubles: Family<Reason, Counter>,
@@ -62,6 +63,11 @@ impl Metrics {
             "Access units and messages of no use, by reason",
             metrics.dropped_units.clone(),
         );
+        registry.register(
+            "dropped_datagrams",
+            "Datagrams of no session, and those there was no room for, by reason",
+            metrics.dropped_datagrams.clone(),
+        );
         registry.register("buffered_bytes", "Memory that incomplete messages take now", metrics.buffered.clone());
         registry.register("mpegts_packets", "Transport packets received", metrics.transport_packets.clone());
         registry.register(
@@ -85,6 +91,10 @@ impl Metrics {
 
     pub(crate) fn departed(&self, reason: &'static str) {
         self.departures.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn dropped_datagram(&self, reason: &'static str) {
+        self.dropped_datagrams.get_or_create(&Reason { reason }).inc();
     }
 
     pub(crate) fn dropped(&self, reason: &'static str, count: u64) {

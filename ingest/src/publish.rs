@@ -99,6 +99,8 @@ pub enum Protocol {
     Srt,
     /// RTMP over TLS.
     Rtmps,
+    /// WebRTC, arranged by HTTP.
+    Whip,
 }
 
 impl fmt::Display for Protocol {
@@ -107,6 +109,7 @@ impl fmt::Display for Protocol {
             Self::Rtmp => f.write_str("RTMP"),
             Self::Srt => f.write_str("SRT"),
             Self::Rtmps => f.write_str("RTMPS"),
+            Self::Whip => f.write_str("WHIP"),
         }
     }
 }

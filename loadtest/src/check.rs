@@ -3,7 +3,7 @@
 //! It plays all renditions of a stream at once, probes the delivery directives, parses the media and checks timing, and has a verdict for
 //! every rule of draft-pantos-hls-rfc8216bis-22 that a server can break. It knows nothing of the server but its URL.
 
-mod client;
+pub(crate) mod client;
 mod command;
 pub mod dial;
 mod evidence;
@@ -11,7 +11,7 @@ mod judgement;
 mod ledger;
 mod media;
 mod page;
-mod playlist;
+pub(crate) mod playlist;
 mod probe;
 mod report;
 mod rule;

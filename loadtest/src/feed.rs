@@ -6,13 +6,12 @@ mod schedule;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
 pub use options::{Bitrate, FrameRate, Gop, Options, Size};
 
-use crate::Error;
 use crate::test_card::TestCard;
+use crate::{Error, stop};
 use encoder::Encoder;
 use schedule::Schedule;
 
@@ -26,7 +25,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Feeds until SIGINT or SIGTERM; with `--once`, until the server goes away, which is then an error.
 pub async fn run(options: &Options) -> Result<(), Error> {
     let mut card = TestCard::new(options.size.width, options.size.height, options.caption());
-    let mut stop = std::pin::pin!(stop_signal()?);
+    let mut stop = std::pin::pin!(stop::signal()?);
     println!("feed: {options}");
     loop {
         let mut encoder = Encoder::start(options)?;
@@ -90,16 +89,4 @@ async fn play(card: &mut TestCard, encoder: &mut Encoder, options: &Options) -> 
 fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Completes on SIGINT or SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
-    let listen = |kind| signal(kind).map_err(|source| Error::Io { doing: "listening for signals", source });
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

@@ -4,7 +4,12 @@ pub mod check;
 pub mod feed;
 pub mod frame_clock;
 pub mod picture;
+pub mod relay;
+mod stop;
+pub mod sync;
 pub mod test_card;
+
+use std::net::SocketAddr;
 
 /// What can go wrong in a command, in words for the person who typed it.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,33 @@ pub enum Error {
     /// Pictures are made, encoded or taken by the server more slowly than they are due.
     #[error("the feed is {} s behind: this machine or the server is too slow for it", .0.as_secs())]
     TooSlow(std::time::Duration),
+    /// A relay would be open to others than who started it.
+    #[error(
+        "{0} can be reached from other machines, and whoever reaches it reaches the server: listen on loopback, such as \
+         127.0.0.1:8891, or allow it with --exposed"
+    )]
+    Exposed(SocketAddr),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A stream cannot be recorded.
+    #[error("{url} cannot be measured: {what}")]
+    Stream {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A source is no clapper.
+    #[error(
+        "there is no {0} in what was measured: the source has to flash and beep once a second, as in the example of `sync --help`"
+    )]
+    NoClaps(&'static str),
     /// A process could not be started, waited for or signalled.
     #[error("{doing}: {source}")]
     Io {
@@ -41,4 +73,14 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Why ffmpeg could not be started.
+    fn starting_ffmpeg(source: std::io::Error) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::EncoderMissing,
+            _ => Self::Io { doing: "starting ffmpeg", source },
+        }
+    }
 }

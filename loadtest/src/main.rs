@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use touchline_loadtest::{check, feed};
+use touchline_loadtest::{check, feed, relay, sync};
 
 /// Feeds, viewers and judges for live streaming servers, from outside: they speak wire protocols only.
 #[derive(Parser)]
@@ -17,6 +17,8 @@ struct Cli {
 enum Command {
     Check(check::Options),
     Feed(feed::Options),
+    Relay(relay::Options),
+    Sync(sync::Options),
 }
 
 #[tokio::main]
@@ -27,5 +29,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             feed::run(&options).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Relay(options) => {
+            relay::run(&options).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sync(options) => Ok(sync::run(&options).await?),
     }
 }

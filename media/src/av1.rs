@@ -1,10 +1,13 @@
 //! AV1: the `AV1CodecConfigurationRecord` of the AV1 Codec ISO Media File Format Binding 2.3 and what its sequence header
 //! says.
 
-use bytes::Bytes;
-use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
+mod sequence_header;
 
-use crate::{Error, FrameRate, obu, picture};
+use bytes::Bytes;
+
+use crate::{Error, FrameRate, obu};
+
+use self::sequence_header::SequenceHeader;
 
 /// Decoder configuration of an AV1 track.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,15 @@ impl Config {
         let header = SequenceHeader::parse(sequence_header(units)?)?;
         let delay = if delay & DELAY_PRESENT == 0 { 0 } else { delay & 0x1f };
         let record = [&[*first, *profile, *depth, delay][..], units].concat();
+        Ok(Self { record: record.into(), width: header.width, height: header.height, declared_rate: header.rate })
+    }
+
+    /// The configuration that a sequence header within a stream makes (AV1-ISOBMFF 2.3.4): an OBU, with its size or without.
+    pub fn from_sequence_header(unit: &[u8]) -> Result<Self, Error> {
+        let payload = sequence_header(unit)?;
+        let (header, coding) = SequenceHeader::parse_all(payload)?;
+        let mut record = vec![MARKER_AND_VERSION, coding.profile_and_level, coding.depth_and_chroma, 0];
+        obu::write(obu::SEQUENCE_HEADER << 3, payload, &mut record);
         Ok(Self { record: record.into(), width: header.width, height: header.height, declared_rate: header.rate })
     }
 
@@ -88,87 +100,6 @@ fn sequence_header(units: &[u8]) -> Result<&[u8], Error> {
         }
     }
     Err(unsupported("number of sequence headers", 0))
-}
-
-/// What a sequence header says (AV1 5.5.1), up to the size of its pictures.
-struct SequenceHeader {
-    width: u32,
-    height: u32,
-    rate: Option<FrameRate>,
-}
-
-impl SequenceHeader {
-    const WHAT: &'static str = "AV1 sequence header";
-
-    fn parse(payload: &[u8]) -> Result<Self, Error> {
-        let mut bits = BitReader::new(payload);
-        let (width, height, rate) = Self::read(&mut bits)
-            .map_err(|error| Error::Unreadable { what: Self::WHAT, reason: format!("{error:?}") })?;
-        let (width, height) = picture::size(Self::WHAT, width, height)?;
-        Ok(Self { width, height, rate })
-    }
-
-    fn read(bits: &mut impl BitRead) -> Result<(u32, u32, Option<FrameRate>), BitReaderError> {
-        bits.skip(3, "seq_profile")?;
-        bits.skip(1, "still_picture")?;
-        let mut rate = None;
-        if bits.read_bit("reduced_still_picture_header")? {
-            bits.skip(5, "seq_level_idx")?;
-        } else {
-            let mut delay_len = None;
-            if bits.read_bit("timing_info_present_flag")? {
-                rate = timing_info(bits)?;
-                if bits.read_bit("decoder_model_info_present_flag")? {
-                    delay_len = Some(decoder_model_info(bits)?);
-                }
-            }
-            skip_operating_points(bits, delay_len)?;
-        }
-        let width_len = bits.read::<4, u32>("frame_width_bits_minus_1")? + 1;
-        let height_len = bits.read::<4, u32>("frame_height_bits_minus_1")? + 1;
-        let width: u32 = bits.read_var(width_len, "max_frame_width_minus_1")?;
-        let height: u32 = bits.read_var(height_len, "max_frame_height_minus_1")?;
-        Ok((width + 1, height + 1, rate))
-    }
-}
-
-/// AV1 5.5.3: a rate only where all pictures last equally long.
-fn timing_info(bits: &mut impl BitRead) -> Result<Option<FrameRate>, BitReaderError> {
-    let units: u32 = bits.read::<32, _>("num_units_in_display_tick")?;
-    let scale: u32 = bits.read::<32, _>("time_scale")?;
-    if !bits.read_bit("equal_picture_interval")? {
-        return Ok(None);
-    }
-    let ticks = bits.read_ue("num_ticks_per_picture_minus_1")?.saturating_add(1);
-    Ok(units.checked_mul(ticks).and_then(|ticks| FrameRate::new(scale, ticks)))
-}
-
-/// AV1 5.5.4: the bits that a buffer delay takes.
-fn decoder_model_info(bits: &mut impl BitRead) -> Result<u32, BitReaderError> {
-    let len = bits.read::<5, u32>("buffer_delay_length_minus_1")? + 1;
-    bits.skip(32 + 5 + 5, "decoder_model_info")?;
-    Ok(len)
-}
-
-/// AV1 5.5.1; `delay_len` is there if a decoder model is.
-fn skip_operating_points(bits: &mut impl BitRead, delay_len: Option<u32>) -> Result<(), BitReaderError> {
-    let has_display_delay = bits.read_bit("initial_display_delay_present_flag")?;
-    let count = bits.read::<5, u32>("operating_points_cnt_minus_1")? + 1;
-    for _ in 0..count {
-        bits.skip(12, "operating_point_idc")?;
-        if bits.read::<5, u32>("seq_level_idx")? > 7 {
-            bits.skip(1, "seq_tier")?;
-        }
-        if let Some(len) = delay_len
-            && bits.read_bit("decoder_model_present_for_this_op")?
-        {
-            bits.skip(len + len + 1, "operating_parameters_info")?;
-        }
-        if has_display_delay && bits.read_bit("initial_display_delay_present_for_this_op")? {
-            bits.skip(4, "initial_display_delay_minus_1")?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -37,6 +37,22 @@ impl Unit<'_> {
         self.is_frame() && self.payload.first().is_some_and(key)
     }
 
+    /// Whether a sample has it (AV1-ISOBMFF 2.4): not temporal delimiters, nor what should not be in one.
+    pub fn is_in_samples(&self) -> bool {
+        !matches!(self.kind, TEMPORAL_DELIMITER | REDUNDANT_FRAME_HEADER | TILE_LIST | PADDING)
+    }
+
+    /// Writes it with its size, as all but the last of a temporal unit need it.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        match *self.bytes {
+            [header, extension, ..] if header & EXTENSION != 0 => {
+                write_with(&[header | HAS_SIZE, extension], self.payload, to);
+            }
+            [header, ..] => write(header, self.payload, to),
+            [] => {}
+        }
+    }
+
     /// Whether this is a frame or the header of one.
     pub fn is_frame(&self) -> bool {
         matches!(self.kind, FRAME_HEADER | FRAME)
@@ -73,10 +89,36 @@ impl<'a> Iterator for Units<'a> {
     }
 }
 
+/// Writes a unit without an extension, and its size.
+pub(crate) fn write(header: u8, payload: &[u8], to: &mut Vec<u8>) {
+    write_with(&[header | HAS_SIZE], payload, to);
+}
+
+fn write_with(header: &[u8], payload: &[u8], to: &mut Vec<u8>) {
+    to.extend_from_slice(header);
+    let mut size = payload.len();
+    loop {
+        // AV1 4.10.5: seven bits a byte, the lowest first.
+        let low = u8::try_from(size & 0x7f).unwrap_or(0);
+        size >>= 7;
+        if size == 0 {
+            to.push(low);
+            break;
+        }
+        to.push(low | 0x80);
+    }
+    to.extend_from_slice(payload);
+}
+
+/// `obu_extension_flag`
+const EXTENSION: u8 = 0b100;
+/// `obu_has_size_field`
+const HAS_SIZE: u8 = 0b10;
+
 /// AV1 5.3.2: forbidden bit, four bits of type, extension flag, size flag, reserved bit.
 fn split_unit(data: &[u8]) -> Option<(Unit<'_>, &[u8])> {
     let (&header, mut rest) = data.split_first()?;
-    let (has_extension, has_size) = (header & 0b100 != 0, header & 0b10 != 0);
+    let (has_extension, has_size) = (header & EXTENSION != 0, header & HAS_SIZE != 0);
     if has_extension {
         rest = rest.get(1..)?;
     }
@@ -86,8 +128,8 @@ fn split_unit(data: &[u8]) -> Option<(Unit<'_>, &[u8])> {
     Some((Unit { kind: (header >> 3) & 0xf, bytes, payload }, after))
 }
 
-/// AV1 4.10.5: at most eight bytes, of which the value takes at most 32 bits.
-fn leb128(data: &mut &[u8]) -> Option<usize> {
+/// Takes a size from the front of `data` (AV1 4.10.5, `leb128`): at most eight bytes, of which the value takes at most 32 bits.
+pub fn leb128(data: &mut &[u8]) -> Option<usize> {
     let mut value = 0_u64;
     for shift in (0..56).step_by(7) {
         let (&byte, rest) = data.split_first()?;
@@ -124,6 +166,26 @@ mod tests {
         for damaged in [&[0x12][..], &[0x32, 2, 0], &[0x34], &[0x32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]] {
             let error = Error::Truncated { what: "AV1 OBU", len: damaged.len() };
             assert_eq!(units(damaged).collect::<Vec<_>>(), [Err(error)]);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_with_its_size() {
+        for (unit, len) in
+            [(vec![0x30], 0), (vec![0x34, 0x28], 5), (vec![0x32, 0], 0), (vec![0x30], 127), (vec![0x30], 128)]
+        {
+            let (header, mut data) = (unit.clone(), unit);
+            data.extend(vec![7; len]);
+            let mut written = Vec::new();
+            units(&data).next().unwrap().unwrap().write(&mut written);
+            written.push(0xff);
+            let read = units(&written).next().unwrap().unwrap();
+            assert_eq!(
+                (read.kind, read.payload.len(), read.bytes.len()),
+                (FRAME, len, written.len() - 1),
+                "{header:x?}"
+            );
+            assert_eq!(read.bytes[0], header[0] | 2);
         }
     }
 

@@ -10,6 +10,15 @@ pub(crate) struct Listen {
     port: u16,
 }
 
+/// An address, or nothing at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// Nobody connects.
+    Off,
+    /// Where they connect.
+    At(Listen),
+}
+
 impl Listen {
     /// On 127.0.0.1; port 0 is any free one.
     pub(crate) fn loopback(port: u16) -> Self {
@@ -41,6 +50,24 @@ impl Listen {
         let every: [IpAddr; 2] = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
         let ips = self.ip.map_or(every.to_vec(), |ip| vec![ip]);
         ips.into_iter().map(|ip| SocketAddr::new(ip, self.port)).collect()
+    }
+}
+
+impl Switch {
+    /// As [`FromStr`], with the reason as text.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => Listen::parse(text).map(Self::At).map_err(|why| format!("{why}, or \"off\"")),
+        }
+    }
+}
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text)
     }
 }
 

@@ -28,17 +28,18 @@ impl<'t, 'm> Section<'t, 'm> {
     /// A table within this one.
     pub(super) fn table(&mut self, name: &str, read: impl FnOnce(&mut Section<'t, '_>)) {
         let Some(value) = self.take(name) else { return };
-        let path = self.path_of(name);
         match value.get_ref() {
-            DeValue::Table(table) => {
-                let table = table.clone();
-                let mut section =
-                    Section { text: self.text, path, table, asked: BTreeSet::new(), mistakes: self.mistakes };
-                read(&mut section);
-                section.finish();
-            }
+            DeValue::Table(table) => self.within(name, table.clone(), read),
             _ => self.mistake(name, "must be a table"),
         }
+    }
+
+    fn within<T>(&mut self, name: &str, table: DeTable<'t>, read: impl FnOnce(&mut Section<'t, '_>) -> T) -> T {
+        let path = self.path_of(name);
+        let mut section = Section { text: self.text, path, table, asked: BTreeSet::new(), mistakes: self.mistakes };
+        let value = read(&mut section);
+        section.finish();
+        value
     }
 
     /// A string that `parse` understands.
@@ -59,19 +60,38 @@ impl<'t, 'm> Section<'t, 'm> {
         }
     }
 
-    /// A string, or an array of strings.
-    pub(super) fn values<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>, into: &mut Vec<T>) {
-        let Some(value) = self.take(name) else { return };
-        let items = match value.get_ref() {
-            DeValue::Array(items) => items.iter().cloned().collect(),
-            _ => vec![value],
-        };
-        for item in items {
-            match string(&item, &parse) {
-                Ok(value) => into.push(value),
-                Err(why) => self.mistake(name, why),
+    /// A string, a table, or an array of both. What `read` gives none for it has noted itself.
+    pub(super) fn items<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        read: impl Fn(&mut Section<'t, '_>) -> Option<T>,
+        into: &mut Vec<T>,
+    ) {
+        for item in self.list(name) {
+            match item.get_ref() {
+                DeValue::Table(table) => into.extend(self.within(name, table.clone(), &read)),
+                _ => match string(&item, &parse) {
+                    Ok(value) => into.push(value),
+                    Err(why) => self.mistake_in(name, &item, why),
+                },
             }
         }
+    }
+
+    /// A string, or an array of strings.
+    pub(super) fn values<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>, into: &mut Vec<T>) {
+        for item in self.list(name) {
+            match string(&item, &parse) {
+                Ok(value) => into.push(value),
+                Err(why) => self.mistake_in(name, &item, why),
+            }
+        }
+    }
+
+    /// Whether there is a value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
     }
 
     /// Whether the value is a table.
@@ -90,6 +110,12 @@ impl<'t, 'm> Section<'t, 'm> {
         self.mistakes.push(Mistake::new(line, self.path_of(name), why));
     }
 
+    /// Notes what is wrong with one of several items, which may stand on a line of its own.
+    fn mistake_in(&mut self, name: &str, item: &Spanned<DeValue<'_>>, why: String) {
+        let line = line_of(self.text, item.span().start);
+        self.mistakes.push(Mistake::new(Some(line), self.path_of(name), why));
+    }
+
     /// Notes the names that nobody asked for.
     pub(super) fn finish(mut self) {
         for name in self.names() {
@@ -98,6 +124,15 @@ impl<'t, 'm> Section<'t, 'm> {
                 let why = format!("is not a setting; here there are: {}", known.join(", "));
                 self.mistake(&name, why);
             }
+        }
+    }
+
+    /// The items of an array; what is none is one item.
+    fn list(&mut self, name: &str) -> Vec<Spanned<DeValue<'t>>> {
+        let Some(value) = self.take(name) else { return Vec::new() };
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().cloned().collect(),
+            _ => vec![value],
         }
     }
 

@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
 use touchline_ingest::srt::{self, Passphrase, Source};
 use touchline_media::ChannelName;
 
-use super::{Listen, Section, duration};
+use super::{Listen, Section, Switch, duration};
 
 /// The port that SRT encoders expect.
 const PORT: u16 = 8890;
@@ -24,15 +23,6 @@ pub(crate) struct Srt {
     pub(crate) passphrases: Passphrases,
     /// What is fetched, by the channel that it goes into.
     pub(crate) sources: BTreeMap<ChannelName, Source>,
-}
-
-/// An address, or nothing at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Switch {
-    /// Nobody connects.
-    Off,
-    /// Where they connect.
-    At(Listen),
 }
 
 /// Passphrases by channel; `None`: of every other channel.
@@ -66,24 +56,6 @@ impl Srt {
     pub(super) fn switch(&self, keys: bool) -> Switch {
         let usual = if keys { Listen::everywhere(PORT) } else { Listen::loopback(PORT) };
         self.listen.clone().unwrap_or(Switch::At(usual))
-    }
-}
-
-impl Switch {
-    /// As [`FromStr`], with the reason as text.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "off" => Ok(Self::Off),
-            _ => Listen::parse(text).map(Self::At).map_err(|why| format!("{why}, or \"off\"")),
-        }
-    }
-}
-
-impl FromStr for Switch {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::parse(text)
     }
 }
 

@@ -44,6 +44,7 @@ impl Server {
                 "--http=127.0.0.1:0",
                 "--rtmp=127.0.0.1:0",
                 "--srt=127.0.0.1:0",
+                "--webrtc=127.0.0.1:0",
                 "--admin=127.0.0.1:0",
                 "--config",
             ])
@@ -64,6 +65,8 @@ impl Server {
         let https = config.contains("[https]").then(&mut address);
         let srt = address();
         let rtmps = config.contains("[rtmps]").then(&mut address);
+        // The last line, of the publish page: a server that nobody listens to does not start.
+        address();
         Self { child, http, rtmp, srt, admin, https, rtmps, log, _dir: dir }
     }
 

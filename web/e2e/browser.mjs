@@ -15,10 +15,17 @@ const FLAGS = [
   '--autoplay-policy=no-user-gesture-required',
 ];
 
-/** Starts a headless Chromium with a fresh, temporary profile. */
-export async function launch() {
+/** A camera with a moving picture and a microphone that beeps, which every page may use; any screen may be shared. */
+export const FAKE_DEVICES = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+/**
+ * Starts a headless Chromium with a fresh, temporary profile.
+ *
+ * @param {string[]} [flags] more of them
+ */
+export async function launch(flags = []) {
   if (!existsSync(EXECUTABLE)) {
     throw new Error(`There is no Chromium at ${EXECUTABLE}. On Debian: apt-get install chromium; elsewhere set $CHROMIUM.`);
   }
-  return chromium.launch({ executablePath: EXECUTABLE, headless: true, args: FLAGS });
+  return chromium.launch({ executablePath: EXECUTABLE, headless: true, args: [...FLAGS, ...flags] });
 }

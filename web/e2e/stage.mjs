@@ -13,28 +13,31 @@ const SMALL = { size: '640x360', bitrate: '800k' };
 /**
  * Starts a server and waits until it listens.
  *
- * @param {{ grace: string, rungs?: string[] }} settings how long a channel waits for its publisher to return, and what is made of
- *   its pictures: nothing, unless given
+ * @param {{ grace: string, rungs?: string[], key?: string }} settings how long a channel waits for its publisher to return, what
+ *   is made of its pictures (nothing, unless given), and the key of every channel (none, unless given)
  * @returns {Promise<Server>}
  *
  * @typedef {object} Server addresses are without a slash at the end
  * @property {string} watch
  * @property {string} publish
+ * @property {string} admin
  * @property {() => number} worker the process id of the transcoding worker that has begun last
  * @property {() => string[]} said lines of its log
  * @property {() => Promise<void>} stop
  */
-export async function startServer({ grace, rungs = [] }) {
+export async function startServer({ grace, rungs = [], key }) {
   const folder = await mkdtemp(join(tmpdir(), 'touchline-e2e-'));
   const config = join(folder, 'touchline.toml');
   const ladder = rungs.length === 0 ? 'profile = "off"' : `profile = "small"\n[ladder.profiles.small]\nrungs = ${JSON.stringify(rungs)}`;
-  await writeFile(config, `[channels]\ngrace = "${grace}"\n[ladder]\n${ladder}\n`);
-  const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--srt', 'off', '--admin', '127.0.0.1:0'];
+  const keys = key ? `[publish.keys]\n"*" = "${key}"\n` : '';
+  await writeFile(config, `[channels]\ngrace = "${grace}"\n${keys}[ladder]\n${ladder}\n`);
+  const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--srt', 'off', '--webrtc', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
   const server = run(binary('TOUCHLINE_BIN'), ['serve', '--config', config, ...anywhere]);
   const address = await addresses(server, ['watch', 'publish', 'admin']);
   return {
     watch: address.watch,
     publish: address.publish,
+    admin: address.admin,
     worker: () => Number(server.said.map((line) => /a worker begins worker=(\d+)/.exec(line)?.[1]).findLast(Boolean)),
     said: () => server.said,
     stop: async () => {

@@ -12,12 +12,12 @@
  */
 
 /**
- * The channel of a watch page: `/watch/main` is `main`.
+ * The channel of a page: `/watch/main` and `/publish/main` are of `main`.
  *
  * @param {string} pathname
  */
 export function channelOf(pathname) {
-  return decodeURIComponent(pathname.replace(/^\/watch\//, '').replace(/\/$/, ''));
+  return decodeURIComponent(pathname.replace(/^\/(watch|publish)\//, '').replace(/\/$/, ''));
 }
 
 /**

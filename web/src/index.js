@@ -1,7 +1,7 @@
 // The page at /: the channels that are live, kept up to date.
 
 import { Card } from './card.js';
-import { ffmpegCommand, rtmpServer } from './publish.js';
+import { ffmpegCommand, rtmpServer } from './how-to-publish.js';
 
 /** @typedef {import('./channel.js').Channel} Channel */
 
@@ -22,6 +22,12 @@ copy.hidden = !navigator.clipboard;
 copy.addEventListener('click', async () => {
   await navigator.clipboard.writeText(ffmpegCommand(location, 'main'));
   copy.textContent = 'Copied';
+});
+
+element('from-here').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const channel = new FormData(/** @type {HTMLFormElement} */ (event.target)).get('channel');
+  location.assign(`/publish/${encodeURIComponent(String(channel))}`);
 });
 
 document.addEventListener('visibilitychange', () => {

@@ -3,7 +3,7 @@
 import { channelOf } from './channel.js';
 import { connectControls } from './controls.js';
 import { noticeFor } from './notice.js';
-import { rtmpServer } from './publish.js';
+import { rtmpServer } from './how-to-publish.js';
 import { SwitchMeter } from './renditions.js';
 import { Session } from './session.js';
 import { StallMeter } from './stalls.js';
@@ -29,6 +29,7 @@ document.title = `${channel} · Touchline`;
 element('channel').textContent = channel;
 element('publish-server').textContent = rtmpServer(location);
 element('publish-key').textContent = channel;
+element('publish-link').setAttribute('href', `/publish/${encodeURIComponent(channel)}`);
 
 // For tests and for people at the console: read only.
 Object.defineProperty(window, 'touchline', {

@@ -107,6 +107,13 @@ impl Roster {
     }
 }
 
+impl Seat {
+    /// How the feed of who sits here does.
+    pub(crate) fn read(&self, now: Instant) -> Option<Report> {
+        self.roster.lock().taken.get(&self.number).map(|entry| entry.read(now))
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         self.roster.lock().taken.remove(&self.number);

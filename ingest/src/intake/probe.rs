@@ -103,7 +103,7 @@ impl Probe {
         self.units
     }
 
-    fn has(&self, track: TrackId) -> bool {
+    pub(super) fn has(&self, track: TrackId) -> bool {
         self.units.iter().any(|unit| unit.track == track)
     }
 

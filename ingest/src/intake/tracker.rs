@@ -101,6 +101,14 @@ impl Tracker {
         verdict
     }
 
+    /// Silence has been handed on in the place of units that did not come: the next is measured from there.
+    pub(super) fn filled(&mut self, silent: &Sample) {
+        let reading = self.origin + silent.dts;
+        if self.last.is_some_and(|(last, _)| last < reading) {
+            self.last = Some((reading, silent.received));
+        }
+    }
+
     /// The reading of the last unit checked.
     pub(super) fn latest(&self) -> MediaTime {
         self.latest

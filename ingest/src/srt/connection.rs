@@ -17,6 +17,9 @@ use crate::{Awaited, Error, Metrics, Protocol, Publish, Rejection, Secret, ts};
 /// How often the figures of a connection are read.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// With a latency of fewer round trips, what is lost twice comes too late, and at some per cent of loss that is seen each second.
+const ROUND_TRIPS: u32 = 4;
+
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -82,6 +85,8 @@ struct Totals {
     missing: u64,
     /// The figures as they were last read.
     stats: Stats,
+    /// Whether it has been told that the latency is too short.
+    advised: bool,
 }
 
 /// What a publisher sends, from being accepted to leaving.
@@ -190,6 +195,10 @@ impl Connection<'_> {
         if let Ok(stats) = self.socket.stats() {
             health.link(figures(&stats));
             self.totals.stats = stats;
+            if let Some(advice) = advice(&stats).filter(|_| !self.totals.advised) {
+                warn!("{advice}");
+                self.totals.advised = true;
+            }
         }
     }
 
@@ -204,7 +213,7 @@ impl Connection<'_> {
         if let Err(Error::Rejected { why, .. }) = end {
             metrics.refused(why.label());
         }
-        let Totals { datagrams, bytes, missing, stats } = &self.totals;
+        let Totals { datagrams, bytes, missing, stats, .. } = &self.totals;
         let totals = format!(
             "{datagrams} datagrams with {bytes} bytes received, {missing} never came; {} were lost at first, {} were sent \
              again, {} came too late, {} could not be decrypted; round trip {:?}",
@@ -216,6 +225,22 @@ impl Connection<'_> {
             Err(error) => warn!("left: {error}; {totals}"),
         }
     }
+}
+
+/// What to do about datagrams that came too late, where that is why they did.
+fn advice(stats: &Stats) -> Option<String> {
+    let enough = stats.rtt * ROUND_TRIPS;
+    let short = stats.dropped > 0 && stats.latency < enough;
+    short.then(|| {
+        format!(
+            "{} datagrams came too late to be played: {} ms of latency is short for a round trip of {} ms, on a link that loses \
+             some. Set {} ms or more in the encoder, or as latency in [srt]",
+            stats.dropped,
+            stats.latency.as_millis(),
+            stats.rtt.as_millis(),
+            enough.as_millis().next_multiple_of(10),
+        )
+    })
 }
 
 /// What operators read of a connection.
@@ -232,4 +257,22 @@ fn figures(stats: &Stats) -> [(&'static str, f64); 9] {
         ("undecrypted_packets", stats.undecrypted as f64),
         ("bandwidth_bits_per_second", stats.bandwidth as f64),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_that_is_short_for_the_round_trip_is_pointed_out_once_it_costs_something() {
+        let ms = Duration::from_millis;
+        let stats = Stats { rtt: ms(71), latency: ms(120), dropped: 4, ..Stats::default() };
+        insta::assert_snapshot!(
+            advice(&stats).unwrap(),
+            @"4 datagrams came too late to be played: 120 ms of latency is short for a round trip of 71 ms, on a link that loses some. Set 290 ms or more in the encoder, or as latency in [srt]"
+        );
+        assert_eq!(advice(&Stats { dropped: 0, ..stats }), None);
+        // More latency would not bring back what is lost so.
+        assert_eq!(advice(&Stats { latency: ms(284), ..stats }), None);
+    }
 }

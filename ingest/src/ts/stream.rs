@@ -16,11 +16,12 @@ use touchline_media::TrackId;
 use self::adts::Adts;
 use self::latm::Latm;
 use self::opus::Opus;
-use self::video::{Codec, Video};
+use self::video::Video;
 use super::content::Content;
 use super::packet::Packet;
 use super::pes::{Assembler, Pes};
 use super::{Counters, Damage, Event, MAX_AUDIO_PES, MAX_METADATA_PES, MAX_VIDEO_PES, MetadataKind, TimedMetadata};
+use crate::access_unit::Codec;
 use crate::intake::Unit;
 
 /// What a stream gives, and what it counts.

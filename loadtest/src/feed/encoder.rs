@@ -33,10 +33,7 @@ impl Encoder {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::NotFound => Error::EncoderMissing,
-                _ => Error::Io { doing: "starting ffmpeg", source },
-            })?;
+            .map_err(Error::starting_ffmpeg)?;
         let (Some(pictures), Some(stderr)) = (child.stdin.take(), child.stderr.take()) else {
             return Err(Error::Io { doing: "starting ffmpeg", source: io::Error::other("it has no pipes") });
         };

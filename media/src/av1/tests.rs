@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::picture;
 
 /// libaom at 160x90, Main 2.0.
 const RECORD: &[u8] = b"\x81\0\x0c\0\x0a\x0a\0\0\0\x03\xb4\xfd\x93\x6b\xe4\x01";
@@ -43,14 +44,17 @@ fn reserved_bits_are_cleared() {
 
 /// A record whose sequence header is written as text of bits.
 fn with_header(bits: &str) -> Result<Config, Error> {
+    Config::parse(&[&RECORD[..4], &obu_of(bits)].concat())
+}
+
+fn obu_of(bits: &str) -> Vec<u8> {
     let bits: String = bits.chars().filter(|bit| !bit.is_whitespace()).collect();
     let payload: Vec<u8> = bits
         .as_bytes()
         .chunks(8)
         .map(|byte| byte.iter().enumerate().fold(0, |value, (n, &bit)| value | (bit - b'0') << (7 - n)))
         .collect();
-    let unit = [&[0x0a, u8::try_from(payload.len()).unwrap()][..], &payload].concat();
-    Config::parse(&[&RECORD[..4], &unit].concat())
+    [&[0x0a, u8::try_from(payload.len()).unwrap()][..], &payload].concat()
 }
 
 /// 11 and 10 bits of width and height: 1920x1080.
@@ -85,6 +89,36 @@ fn a_reduced_header_and_several_operating_points_are_read() {
     assert_eq!(with_header(&format!("000 1 1 00000 {FULL_HD}")).unwrap().width, 1_920);
     let points = format!("0 00001 {:012b} 01000 1 {:012b} 00000", 0x103, 0x101);
     assert_eq!(with_header(&format!("000 0 0 0 {points} {FULL_HD}")).unwrap().height, 1_080);
+}
+
+#[test]
+fn a_sequence_header_of_a_stream_makes_the_same_record() {
+    let unit = &RECORD[4..];
+    assert_eq!(Config::from_sequence_header(unit).unwrap(), Config::parse(RECORD).unwrap());
+    // In RTP, it does without its size.
+    let bare = [&[unit[0] & !2][..], &unit[2..]].concat();
+    assert_eq!(Config::from_sequence_header(&bare).unwrap().record, RECORD);
+    let message = |unit: &[u8]| Config::from_sequence_header(unit).unwrap_err().to_string();
+    assert!(message(&bare[..8]).starts_with("AV1 sequence header does not parse: "));
+    assert!(message(&[0x32, 0]).contains("number of sequence headers 0"));
+}
+
+#[test]
+fn a_sequence_header_tells_depth_chroma_and_tier() {
+    // Filters, tools that each frame chooses, no order hints; up to the film grain.
+    let made = |profile: &str, level: &str, colour: &str| {
+        let point = format!("0 00000 {:012b} {level}", 0);
+        let header = format!("{profile} 0 0 0 {point} {FULL_HD} 0 000 0000 0 1 1 000 {colour} 0 0");
+        Config::from_sequence_header(&obu_of(&header)).map(|config| config.record[1..3].to_vec())
+    };
+    assert_eq!(made("000", "01000 0", "0 0 0 0 10").unwrap(), [0x08, 0x0e], "8 bits, 4:2:0, colocated");
+    assert_eq!(made("000", "01101 1", "1 0 0 0 00").unwrap(), [0x0d, 0xcc], "high tier, 10 bits");
+    assert_eq!(made("000", "01000 0", "0 1 0 0").unwrap(), [0x08, 0x1c], "grey");
+    assert_eq!(made("001", "01000 0", "0 0 0").unwrap(), [0x28, 0x00], "4:4:4");
+    assert_eq!(made("010", "01000 0", "1 1 0 0 0 1 0").unwrap(), [0x48, 0x68], "12 bits, 4:2:2");
+    assert_eq!(made("010", "01000 0", "1 0 0 0 0").unwrap(), [0x48, 0x48], "10 bits, 4:2:2");
+    let rgb = format!("0 1 {:08b} {:08b} {:08b}", 1, 13, 0);
+    assert_eq!(made("001", "01000 0", &rgb).unwrap(), [0x28, 0x00], "RGB");
 }
 
 #[test]
@@ -142,5 +176,8 @@ proptest! {
     fn any_header_is_read_or_refused(payload in prop::collection::vec(any::<u8>(), 0..100)) {
         let unit = [&[0x0a, u8::try_from(payload.len()).unwrap()][..], &payload].concat();
         let _ = Config::parse(&[&RECORD[..4], &unit].concat());
+        if let Ok(config) = Config::from_sequence_header(&unit) {
+            prop_assert_eq!(Config::parse(&config.record).unwrap(), config);
+        }
     }
 }

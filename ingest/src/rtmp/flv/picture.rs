@@ -125,7 +125,7 @@ fn temporal_unit(body: &Bytes) -> Result<(Bytes, bool), Damage> {
         if unit.is_frame() {
             starts.get_or_insert(unit.is_shown_key_frame());
         }
-        match (belongs(&unit), kept) {
+        match (unit.is_in_samples(), kept) {
             (true, _) => kept += unit.bytes.len(),
             (false, 0) => leading += unit.bytes.len(),
             (false, _) => {}
@@ -137,11 +137,6 @@ fn temporal_unit(body: &Bytes) -> Result<(Bytes, bool), Damage> {
         return Ok((body.slice(leading..), starts));
     }
     let mut data = BytesMut::with_capacity(kept);
-    obu::units(body).flatten().filter(belongs).for_each(|unit| data.put_slice(unit.bytes));
+    obu::units(body).flatten().filter(obu::Unit::is_in_samples).for_each(|unit| data.put_slice(unit.bytes));
     Ok((data.freeze(), starts))
-}
-
-/// AV1-ISOBMFF 2.4: what should not, or must not, be in a sample.
-fn belongs(unit: &obu::Unit<'_>) -> bool {
-    !matches!(unit.kind, obu::TEMPORAL_DELIMITER | obu::REDUNDANT_FRAME_HEADER | obu::TILE_LIST | obu::PADDING)
 }

@@ -1,0 +1,3 @@
+pub(super) mod network;
+pub(super) mod packetizer;
+mod publication;

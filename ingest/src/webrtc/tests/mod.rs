@@ -1,0 +1,6 @@
+mod client;
+mod desk;
+mod live;
+mod offers;
+mod pair;
+mod peer;
