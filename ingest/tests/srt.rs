@@ -293,7 +293,7 @@ async fn a_drain_ends_feeds_and_refuses_callers() {
     server.shutdown.cancel();
     assert!(timeout(PATIENCE, reader.next()).await.unwrap().is_none());
     assert_eq!(timeout(PATIENCE, socket.recv(&mut [0; 1_456])).await.unwrap().unwrap(), None);
-    assert!(server.metrics.roster().read(std::time::Instant::now()).is_empty());
+    assert!(server.metrics.roster().read(Instant::now()).is_empty());
     server.stop().await;
 }
 
@@ -330,7 +330,7 @@ async fn operators_read_the_figures_of_a_connection() {
     let mut socket = call(&server, "publish:main").await.unwrap();
     let (writer, _reader) = feed::channel();
     server.next().await.accept(writer);
-    let read = || server.metrics.roster().read(std::time::Instant::now());
+    let read = || server.metrics.roster().read(Instant::now());
     let figures = async {
         loop {
             socket.send(&[0x47; 1_316]).await.unwrap();
