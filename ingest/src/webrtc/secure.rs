@@ -89,6 +89,7 @@ impl Channel {
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             // RFC 8827 6.5: certificates are self-signed, and known by the fingerprint that HTTP brought.
             .with_insecure_skip_verify(true)
+            .with_server_name("localhost".to_owned())
             .with_verify_peer_certificate(Some(Arc::new(verify)))
             .with_extended_master_secret(ExtendedMasterSecretType::Require);
         if role == Role::Server {
@@ -103,6 +104,11 @@ impl Channel {
         };
         let endpoint = Endpoint::new(PEER, TransportProtocol::UDP, server);
         Ok(Self { endpoint, client, provider: Arc::clone(&identity.provider), datagrams: 0, srtp: None })
+    }
+
+    /// Whether it is for us to begin the handshake, and it has not begun.
+    pub(super) fn waits_for_start(&self) -> bool {
+        self.client.is_some()
     }
 
     /// There is a way to the publisher: the handshake begins if it is for us to begin it.
