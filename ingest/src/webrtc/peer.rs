@@ -17,9 +17,6 @@ use crate::rtp;
 
 /// How often it is told how sources are received (RFC 3550 6.2 for two members at these rates: as often as one likes).
 const REPORT: Duration = Duration::from_secs(1);
-/// From the choice of a path to our beginning the handshake. ffmpeg drops what comes before it has looked at the answer to its
-/// check, and to begin again takes a second.
-const READY: Duration = Duration::from_millis(100);
 /// How long a source has to be silent before another takes its place.
 const SILENCE: Duration = Duration::from_millis(500);
 
@@ -36,8 +33,6 @@ pub(super) struct Peer {
     /// What is told of arrivals, if the publisher wants to know.
     arrivals: Option<Arrivals>,
     next_report: Option<Instant>,
-    /// When the handshake begins, if it is for us to begin it.
-    start: Option<Instant>,
     greeting: Greeting,
     round_trip: Option<Duration>,
     /// What last went wrong before there was a connection.
@@ -62,7 +57,7 @@ pub(super) enum Event {
 }
 
 /// Our first datagram of the handshake: how long its answer takes is a first measure of the round trip, and the only one of a
-/// publisher that answers no checks, as ffmpeg.
+/// publisher that answers no checks.
 #[derive(Debug, Clone, Copy)]
 enum Greeting {
     Awaited,
@@ -104,7 +99,6 @@ impl Peer {
             arrivals: transport_sequence.map(|_| Arrivals::new(now)),
             streams,
             next_report: None,
-            start: None,
             greeting: Greeting::Awaited,
             round_trip: None,
             trouble: None,
@@ -163,11 +157,7 @@ impl Peer {
         if matches!(self.greeting, Greeting::Sent(_)) && self.channel.poll_timeout().is_some_and(|due| due <= now) {
             self.greeting = Greeting::Over;
         }
-        let started = match self.start.take_if(|due| *due <= now) {
-            Some(_) => self.channel.start(now),
-            None => self.channel.handle_timeout(now),
-        };
-        if let Err(broken) = started {
+        if let Err(broken) = self.channel.handle_timeout(now) {
             self.trouble = Some(broken);
         }
         if self.next_report.is_some_and(|due| due <= now) {
@@ -186,7 +176,7 @@ impl Peer {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let arrivals = self.arrivals.as_ref().and_then(Arrivals::poll_timeout);
-        let all = [self.agent.poll_timeout(), self.channel.poll_timeout(), self.start, self.next_report, arrivals];
+        let all = [self.agent.poll_timeout(), self.channel.poll_timeout(), self.next_report, arrivals];
         all.into_iter().flatten().min()
     }
 
@@ -200,8 +190,11 @@ impl Peer {
 
     fn handle_stun(&mut self, path: Path, datagram: &[u8], now: Instant) {
         match self.agent.handle(path, datagram, now) {
-            Outcome::Answered if self.agent.is_nominated() && self.channel.waits_for_start() => {
-                self.start.get_or_insert(now + READY);
+            // Before it has chosen a path, a publisher may not be ready for the handshake.
+            Outcome::Answered if self.agent.is_nominated() => {
+                if let Err(broken) = self.channel.start(now) {
+                    self.trouble = Some(broken);
+                }
             }
             Outcome::Answered | Outcome::Junk => {}
             Outcome::RoundTrip(sample) => self.measured(sample),

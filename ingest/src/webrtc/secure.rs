@@ -106,11 +106,6 @@ impl Channel {
         Ok(Self { endpoint, client, provider: Arc::clone(&identity.provider), datagrams: 0, srtp: None })
     }
 
-    /// Whether it is for us to begin the handshake, and it has not begun.
-    pub(super) fn waits_for_start(&self) -> bool {
-        self.client.is_some()
-    }
-
     /// There is a way to the publisher: the handshake begins if it is for us to begin it.
     pub(super) fn start(&mut self, now: Instant) -> Result<(), Broken> {
         let Some(config) = self.client.take() else { return Ok(()) };
