@@ -89,6 +89,31 @@ test('a page that loses its session publishes again by itself', { timeout: 2 * P
   await page.goto('about:blank');
 });
 
+test('a page whose way to the server breaks finds another one for the same session', { timeout: 2 * PATIENCE_MS }, async (context) => {
+  const { page, complaints } = await open(context, `${server.watch}/publish/moves#key=${KEY}`);
+  await small(page);
+  await page.getByRole('button', { name: 'Go live' }).click();
+  await page.locator('#badge', { hasText: 'On air' }).waitFor({ timeout: PATIENCE_MS });
+  const restarted = page.waitForResponse((response) => response.request().method() === 'PATCH');
+  const credentials = () => page.evaluate(() => /a=ice-ufrag:(.*)/.exec(window.peers[0].remoteDescription.sdp)[1]);
+  const before = await credentials();
+  // As after a change of the network, which a test cannot make.
+  await page.evaluate(() => {
+    const [peer] = window.peers;
+    Object.defineProperty(peer, 'connectionState', { configurable: true, get: () => 'failed' });
+    peer.dispatchEvent(new Event('connectionstatechange'));
+    delete peer.connectionState;
+  });
+  assert.equal((await restarted).status(), 200);
+  await page.waitForFunction((old) => !window.peers[0].remoteDescription.sdp.includes(`a=ice-ufrag:${old}`), before, { timeout: PATIENCE_MS });
+  const samples = () => page.evaluate(() => window.touchline.stats.report?.tracks[0]?.samples ?? 0);
+  const then = await samples();
+  while ((await samples()) < then + 20) await page.waitForTimeout(100);
+  const { starts, phase } = await page.evaluate(() => window.touchline.stats);
+  assert.deepEqual({ starts, phase, complaints }, { starts: 1, phase: 'live', complaints: [] });
+  await page.goto('about:blank');
+});
+
 test('an insecure page says that it needs HTTPS, and nothing sticks out on a phone', { timeout: PATIENCE_MS }, async (context) => {
   const { page } = await open(context, `${server.watch}/publish/a-channel-with-a-rather-long-name`, { viewport: PHONE, colorScheme: 'light' });
   await page.getByRole('button', { name: 'Preview' }).click();
@@ -100,7 +125,7 @@ test('an insecure page says that it needs HTTPS, and nothing sticks out on a pho
   assert.ok(await insecure.getByRole('button', { name: 'Go live' }).isDisabled());
 });
 
-/** Opens a page; notes what it complains about. What is of no origin of its own is answered by the server all the same. */
+/** Opens a page; notes its connections and what it complains about. The host `studio.test` is the server, by an insecure address. */
 async function open(context, url, options = { viewport: DESKTOP }) {
   const window = await browser.newContext(options);
   context.after(() => window.close());
@@ -114,6 +139,16 @@ async function open(context, url, options = { viewport: DESKTOP }) {
   await page.route('http://studio.test:*/**', async (route) => {
     const response = await fetch(route.request().url().replace('studio.test', '127.0.0.1'));
     await route.fulfill({ status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() });
+  });
+  await page.addInitScript(() => {
+    const Peer = window.RTCPeerConnection;
+    window.peers = [];
+    window.RTCPeerConnection = class extends Peer {
+      constructor(...settings) {
+        super(...settings);
+        window.peers.push(this);
+      }
+    };
   });
   await page.goto(url);
   return { page, complaints };

@@ -22,6 +22,7 @@ const keyField = /** @type {HTMLInputElement} */ (form.elements.namedItem('key')
 const [liveButton, lookButton, muteButton] = /** @type {HTMLButtonElement[]} */ (['live', 'look', 'mute'].map(element));
 
 /** What is captured. @type {MediaStream | null} */ let media = null;
+/** Where it is from. @type {'camera' | 'screen'} */ let source = 'camera';
 /** @type {Broadcast | null} */ let broadcast = null;
 /** The browser is asking the person. */ let asking = false;
 let muted = false;
@@ -107,16 +108,21 @@ async function look() {
   asking = true;
   complain(null);
   reflect();
+  const wanted = wish();
   try {
     const before = media;
-    media = await capture(wish());
+    media = await capture(wanted);
+    source = wanted.source;
     release(before);
     for (const track of media.getTracks()) track.addEventListener('ended', () => gone(track));
     preview.srcObject = media;
     await broadcast?.change(programme(media));
     await listDevices();
   } catch (error) {
-    complain(captureWords(error, wish().source));
+    complain(captureWords(error, wanted.source));
+    // What was sent before is sent still.
+    if (media) /** @type {RadioNodeList} */ (form.elements.namedItem('source')).value = source;
+    listSounds();
   }
   asking = false;
   reflect();
@@ -135,7 +141,7 @@ function putAway() {
 function gone(/** @type {MediaStreamTrack} */ track) {
   if (!media?.getTracks().includes(track)) return;
   putAway();
-  complain(endedWords(wish().source));
+  complain(endedWords(source));
 }
 
 /** The person has changed a setting. */
@@ -149,7 +155,7 @@ async function changed(/** @type {string} */ name) {
     await adjust(media, wish());
     await broadcast?.change(programme(media));
   } catch (error) {
-    complain(captureWords(error, wish().source));
+    complain(captureWords(error, source));
   }
 }
 

@@ -57,7 +57,7 @@ pub(super) enum Event {
 }
 
 /// Our first datagram of the handshake: how long its answer takes is a first measure of the round trip, and the only one of a
-/// publisher that answers no checks, as ffmpeg.
+/// publisher that answers no checks.
 #[derive(Debug, Clone, Copy)]
 enum Greeting {
     Awaited,

@@ -89,6 +89,7 @@ impl Channel {
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             // RFC 8827 6.5: certificates are self-signed, and known by the fingerprint that HTTP brought.
             .with_insecure_skip_verify(true)
+            .with_server_name("localhost".to_owned())
             .with_verify_peer_certificate(Some(Arc::new(verify)))
             .with_extended_master_secret(ExtendedMasterSecretType::Require);
         if role == Role::Server {
