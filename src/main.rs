@@ -55,9 +55,12 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is logged unless the operator chooses. The parts of `rtc` warn of what is as it should be, and do not say of whom.
+const LOG: &str = "info,rtc_dtls=error,rtc_srtp=error";
+
 /// `TOUCHLINE_LOG` chooses what is logged, as in `info,touchline_ingest=debug`.
 fn log_to_stderr() -> anyhow::Result<()> {
-    let filter = std::env::var("TOUCHLINE_LOG").unwrap_or_else(|_| "info".into());
+    let filter = std::env::var("TOUCHLINE_LOG").unwrap_or_else(|_| LOG.into());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("TOUCHLINE_LOG={filter} cannot be understood"))?;
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();

@@ -30,6 +30,7 @@ mod tests;
 mod transport_feedback;
 mod wire;
 
+pub use candidate::judge as judge_fragment;
 pub use desk::{Answer, Desk, Offer, Patched, Refusal};
 pub use offer::{MAX_OFFER, MAX_SECTIONS, Malformed, NoCodec, judge as judge_offer};
 pub use secure::Broken;

@@ -46,6 +46,11 @@ impl Reachable {
     }
 }
 
+/// Reads a fragment as [`Desk::patch`](super::Desk::patch) does, and says what would be wrong with it.
+pub fn judge(fragment: &str) -> Result<(), Malformed> {
+    Fragment::parse(fragment).map(drop)
+}
+
 /// What a publisher tells of its side later than in its offer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Fragment {
