@@ -1,3 +1,4 @@
+mod drift;
 mod opus;
 
 use std::time::Duration;
