@@ -47,20 +47,19 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
     let foreign = |shown: &&Shown<'_>| shown.coding().bitrate.is_none() && Some(&shown.coding().codec) != first;
     let foreign = audio.iter().copied().find(foreign).map(|shown| Group::around(shown, &audio));
     let last = video.first().zip(foreign.as_ref()).map(|(top, group)| top.variant(Some(group)));
+    let variants: Vec<VariantStream> = if video.is_empty() {
+        audio.iter().map(|shown| shown.variant(None)).collect()
+    } else {
+        in_order(video.iter().map(|shown| shown.variant(shown.sound(&groups))).chain(last).collect())
+    };
+    // A group that no variant names would be loaded by no player, and some wait for it.
+    let named = |group: &&Group<'_>| variants.iter().any(|variant| variant.audio.as_ref() == Some(group.name()));
     let playlist = MasterPlaylist {
         // Section 8: nothing here needs more than 1; clients that know audio groups know 4.
         version: Some(4),
         independent_segments: shown.iter().all(|shown| shown.window.independent_segments()),
-        alternatives: if video.is_empty() {
-            Vec::new()
-        } else {
-            groups.iter().chain(&foreign).flat_map(Group::alternatives).collect()
-        },
-        variants: if video.is_empty() {
-            audio.iter().map(|shown| shown.variant(None)).collect()
-        } else {
-            in_order(video.iter().map(|shown| shown.variant(shown.sound(&groups))).chain(last).collect())
-        },
+        alternatives: groups.iter().chain(&foreign).filter(named).flat_map(Group::alternatives).collect(),
+        variants,
         ..MasterPlaylist::default()
     };
     let mut text = Vec::new();
@@ -151,7 +150,7 @@ impl Shown<'_> {
             codecs: Some(codecs.into_iter().collect::<Vec<_>>().join(",")),
             resolution,
             frame_rate,
-            audio: audio.map(|group| group.lead.rendition.name.clone()),
+            audio: audio.map(|group| group.name().clone()),
             closed_captions: resolution.map(|_| ClosedCaptionGroupId::None),
             ..VariantStream::default()
         }
@@ -208,6 +207,11 @@ impl<'a> Group<'a> {
         Self { lead, others: others.collect() }
     }
 
+    /// Its GROUP-ID.
+    fn name(&self) -> &'a String {
+        &self.lead.rendition.name
+    }
+
     fn members(&self) -> impl Iterator<Item = &'a Shown<'a>> {
         std::iter::once(self.lead).chain(self.others.iter().copied())
     }
@@ -217,7 +221,7 @@ impl<'a> Group<'a> {
         let alternative = |(nth, shown): (usize, &Shown<'_>)| {
             let language = shown.coding().language;
             AlternativeMedia {
-                group_id: self.lead.rendition.name.clone(),
+                group_id: self.name().clone(),
                 name: unused_name(language.as_ref().map_or(AUDIO_NAME, Language::name), &mut names),
                 default: nth == 0,
                 // 4.4.6.1.1: a player chooses by language, which has to tell the members of a group apart.

@@ -178,9 +178,11 @@ impl Choice {
         let ladder = source.pictures().and_then(|pictures| settings.profile.ladder(&pictures));
         let rates = ladder.map_or(USUAL_AUDIO.to_vec(), |ladder| ladder.audio);
         let rates = rates.into_iter().take(MAX_AUDIO_RUNGS);
+        // Sound for rungs that are not there is no use.
+        let all = !self.renditions.is_empty() || source.pictures().is_none();
         match &source.audio {
-            Some(_) if self.needs_sound => rates.collect(),
-            // The first is the source's own, and sound for rungs that are not there is no use.
+            Some(_) if self.needs_sound => rates.take(if all { MAX_AUDIO_RUNGS } else { 1 }).collect(),
+            // The first is the source's own.
             Some(_) if !self.renditions.is_empty() => rates.skip(1).collect(),
             _ => Vec::new(),
         }
