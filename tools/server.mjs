@@ -26,7 +26,7 @@ export async function temporary(name) {
 export async function serve(binaries, folder, config = '') {
   const file = join(folder, `${crypto.randomUUID()}.toml`);
   await writeFile(file, config);
-  const listen = ['--http', '--rtmp', '--srt', '--admin'].flatMap((flag) => [flag, '127.0.0.1:0']);
+  const listen = ['--http', '--rtmp', '--srt', '--webrtc', '--admin'].flatMap((flag) => [flag, '127.0.0.1:0']);
   const process = start(join(binaries, 'touchline'), ['serve', '--config', file, '--ladder', 'off', ...listen]);
   const found = {};
   for await (const line of createInterface(process.stdout)) {

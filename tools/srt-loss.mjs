@@ -115,12 +115,13 @@ function follow(rendition) {
     let query = '';
     while (!controller.signal.aborted) {
       const answer = await fetch(`${rendition}index.m3u8${query}`, { signal: controller.signal }).catch(() => null);
-      if (!answer?.ok) {
+      const now = performance.now();
+      const text = await answer?.text().catch(() => null);
+      if (!answer?.ok || !text) {
         if (!controller.signal.aborted) await sleep(20);
         continue;
       }
-      const now = performance.now();
-      const playlist = read(await answer.text());
+      const playlist = read(text);
       next ??= playlist.first;
       // Segments that have ended since, and what there is of the one that goes on.
       for (const [number, duration] of playlist.segments) {

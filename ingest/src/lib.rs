@@ -8,6 +8,7 @@ mod access_unit;
 mod gate;
 pub mod health;
 pub mod intake;
+mod lines;
 mod metrics;
 mod publish;
 pub mod rtmp;

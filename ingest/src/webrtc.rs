@@ -13,6 +13,8 @@ mod answer;
 mod candidate;
 mod connection;
 mod desk;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ice;
 mod media;
 mod offer;

@@ -57,17 +57,23 @@ pub struct Config {
 impl Config {
     /// The longest record taken, in bytes. x265 writes its settings into it.
     pub const MAX_LEN: usize = 16 * 1_024;
+    /// The most NAL units in a record: those of an access unit are held against them one by one. H.265 knows 96 parameter sets.
+    pub const MAX_UNITS: usize = 128;
 
     /// Reads an `HEVCDecoderConfigurationRecord`.
     pub fn parse(record: &[u8]) -> Result<Self, Error> {
         let head = Head::read(record)?;
-        let mut sets = ParameterSets::default();
+        let (mut sets, mut units) = (ParameterSets::default(), 0);
         let mut normal = record.to_vec();
         if let Some(sizes) = normal.get_mut(LENGTH_SIZE_AT) {
             *sizes |= 3;
         }
         for array in Arrays::new(record, head.arrays) {
             let array = array?;
+            units += usize::from(array.count);
+            if units > Self::MAX_UNITS {
+                return Err(unsupported("number of NAL units", units));
+            }
             sets.add(&array);
             // 8.3.3.1.3: under the sample entry `hvc1`, arrays of parameter sets are complete.
             if let (VPS..=PPS, Some(first)) = (array.unit_type, normal.get_mut(array.at)) {
@@ -181,6 +187,8 @@ impl Head {
 /// NAL units of one type.
 struct Array<'a> {
     unit_type: u8,
+    /// How many there are.
+    count: u16,
     /// Where in the record its first byte is.
     at: usize,
     /// Each behind its length in two bytes.
@@ -202,14 +210,15 @@ impl<'a> Arrays<'a> {
     fn read(&mut self) -> Option<Array<'a>> {
         let at = self.record.len() - self.rest.len();
         let ([kind, high, low], units) = self.rest.split_first_chunk()?;
+        let count = u16::from_be_bytes([*high, *low]);
         let mut rest = units;
-        for _ in 0..u16::from_be_bytes([*high, *low]) {
+        for _ in 0..count {
             let (len, after) = rest.split_first_chunk()?;
             rest = after.get(usize::from(u16::from_be_bytes(*len))..)?;
         }
         self.rest = rest;
         let units = units.get(..units.len() - rest.len())?;
-        Some(Array { unit_type: kind & 0x3f, at, units })
+        Some(Array { unit_type: kind & 0x3f, count, at, units })
     }
 }
 

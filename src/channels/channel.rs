@@ -1,8 +1,9 @@
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use touchline_edge::Hub;
 use touchline_media::{ChannelName, Kind, Track, feed, opus};
@@ -84,12 +85,29 @@ impl Channel {
     async fn package(&mut self, feed: &mut feed::Reader) {
         // RFC 8216bis 6.2.1: a playlist that goes on has a new segment within 1.5 target durations.
         let patience = Duration::from_secs(self.settings.hls.target_duration().into()) * 3 / 2;
+        // Set once, and not for each of many samples: it rings early, and is put off then.
+        let mut heard = tokio::time::Instant::now();
+        let mut alarm = pin!(sleep_until(heard + patience));
         loop {
-            let events = match timeout(patience, next_of(&mut self.ladder, feed)).await {
-                Ok(Some(output)) => self.take(output),
-                Ok(None) => return,
-                Err(_) => self.stall(patience),
+            let output = tokio::select! {
+                biased;
+                output = next_of(&mut self.ladder, feed) => Some(output),
+                () = &mut alarm => None,
             };
+            let now = tokio::time::Instant::now();
+            let events = match output {
+                Some(Some(output)) => self.take(output),
+                Some(None) => return,
+                None if now < heard + patience => {
+                    alarm.as_mut().reset(heard + patience);
+                    continue;
+                }
+                None => {
+                    alarm.as_mut().reset(now + patience);
+                    self.stall(patience)
+                }
+            };
+            heard = now;
             self.publish(&events);
         }
     }

@@ -241,8 +241,9 @@ impl Message {
     }
 }
 
-/// The chunk size in which replies go out, in bytes: each in a single chunk.
-pub const REPLY_SIZE: u32 = 4_096;
+/// The chunk size that is announced, in bytes. Replies go out in a single chunk each, and ffmpeg takes it over for what it sends:
+/// it makes two writes of each chunk, and whoever receives them wakes for most.
+pub const REPLY_SIZE: u32 = 64 * 1_024;
 
 /// Appends a message to `out`, as one chunk with a full header and timestamp 0.
 ///

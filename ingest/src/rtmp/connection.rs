@@ -3,12 +3,12 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use touchline_tls::Tls;
 use tracing::{Span, debug, info};
@@ -136,7 +136,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
 
     async fn serve(&mut self) -> Result<Farewell, Error> {
         let mut input = vec![0; session::MAX_INPUT];
-        let shutdown = self.context.shutdown.clone();
+        // Made once, and not for each of many reads: the alarm rings early, and is put off then.
+        let context = self.context;
+        let mut closing = pin!(context.shutdown.cancelled());
+        let mut alarm = pin!(sleep_until(self.deadline().0));
         loop {
             self.flush().await?;
             if let Some(refusal) = self.refusal.take() {
@@ -144,19 +147,28 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 return Err(Error::Refused { peer: self.peer, refusal });
             }
             let (deadline, awaited, limit) = self.deadline();
+            if deadline < alarm.deadline() {
+                alarm.as_mut().reset(deadline);
+            }
+            let reads = self.asking.is_none();
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return self.say_goodbye().await,
+                () = &mut closing => return self.say_goodbye().await,
                 answer = answer(&mut self.asking) => self.on_answer(answer)?,
                 // Who waits for our answer is read no further: what it sends ahead stays in its socket.
-                read = timeout_at(deadline, self.stream.read(&mut input)), if self.asking.is_none() => match read {
-                    Err(_) => return Err(Error::TimeOut { peer: self.peer, awaited, limit }),
+                read = self.stream.read(&mut input), if reads => match read {
                     // An end of TCP without one of TLS (RFC 8446 6.1): the end of a stream is told by RTMP.
-                    Ok(Err(source)) if source.kind() == ErrorKind::UnexpectedEof => return Ok(self.farewell()),
-                    Ok(Err(source)) => return Err(Error::Connection { peer: self.peer, source }),
-                    Ok(Ok(0)) => return Ok(self.farewell()),
-                    Ok(Ok(count)) => self.on_bytes(input.get(..count).unwrap_or_default())?,
+                    Err(source) if source.kind() == ErrorKind::UnexpectedEof => return Ok(self.farewell()),
+                    Err(source) => return Err(Error::Connection { peer: self.peer, source }),
+                    Ok(0) => return Ok(self.farewell()),
+                    Ok(count) => self.on_bytes(input.get(..count).unwrap_or_default())?,
                 },
+                () = &mut alarm, if reads => {
+                    if deadline <= Instant::now() {
+                        return Err(Error::TimeOut { peer: self.peer, awaited, limit });
+                    }
+                    alarm.as_mut().reset(deadline);
+                }
             }
         }
     }
@@ -341,7 +353,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         metrics.dropped("unpublished", dropped.unpublished - self.counted.dropped.unpublished);
         metrics.dropped("bad_data", dropped.bad_data - self.counted.dropped.bad_data);
         metrics.buffered.inc_by(signed(buffered) - signed(self.counted.buffered));
-        if let Some(publication) = &self.publication {
+        if let Some(publication) = &self.publication
+            && messages > self.counted.messages
+        {
             publication.link(messages, buffered);
         }
         self.counted = Counted { messages, dropped, buffered };

@@ -1,11 +1,10 @@
 //! How connections end: counted, and told to the operator.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
-use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use crate::lines::Lines;
 use crate::{Error, Metrics};
 
 /// How a connection ended in peace.
@@ -19,30 +18,17 @@ pub(super) enum Farewell {
     Draining,
 }
 
-/// The most lines on strangers who fail in [`PERIOD`].
-const MAX_LINES: u32 = 10;
-/// What [`MAX_LINES`] are for.
-const PERIOD: Duration = Duration::from_secs(10);
-
 /// The book of departures that all connections share. Everybody is counted; of strangers who fail, who may be a flood, only so
 /// many have a line in the log.
 #[derive(Debug, Default)]
 pub(super) struct Departures {
     metrics: Metrics,
-    lines: Mutex<Lines>,
-}
-
-#[derive(Debug, Default)]
-struct Lines {
-    /// When the period began.
-    since: Option<Instant>,
-    written: u32,
-    left_out: u64,
+    lines: Lines,
 }
 
 impl Departures {
     pub(super) fn new(metrics: Metrics) -> Self {
-        Self { metrics, lines: Mutex::default() }
+        Self { metrics, lines: Lines::default() }
     }
 
     /// A connection has ended that has published, or never has.
@@ -54,13 +40,14 @@ impl Departures {
             Ok(Farewell::Closed) => debug!("left: closed the connection without publishing"),
             Ok(Farewell::Draining) => info!("sent away: the server is shutting down"),
             Err(error) if published => warn!("left: {error}"),
-            Err(error) => match self.lines().ask(Instant::now()) {
-                None => debug!("left: {error}"),
-                Some(0) => warn!("left: {error}"),
-                Some(others) => {
-                    warn!("left: {error}; and {others} others who never published, since the last such line");
+            Err(error) => {
+                let words = format!("left: {error}");
+                if let Some(line) = self.lines.tell(&words, Instant::now()) {
+                    warn!("{line}");
+                } else {
+                    debug!("{words}");
                 }
-            },
+            }
         }
     }
 
@@ -74,26 +61,6 @@ impl Departures {
             _ => {}
         }
     }
-
-    fn lines(&self) -> std::sync::MutexGuard<'_, Lines> {
-        // No code that holds the lock can leave the counts half changed.
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lines {
-    /// Whether there may be a line now, and how many there were none for since the last.
-    fn ask(&mut self, now: Instant) -> Option<u64> {
-        if self.since.is_none_or(|since| now.duration_since(since) >= PERIOD) {
-            (self.since, self.written) = (Some(now), 0);
-        }
-        if self.written >= MAX_LINES {
-            self.left_out += 1;
-            return None;
-        }
-        self.written += 1;
-        Some(std::mem::take(&mut self.left_out))
-    }
 }
 
 /// The value of the `reason` label.
@@ -103,24 +70,5 @@ fn label(end: &Result<Farewell, Error>) -> &'static str {
         Ok(Farewell::Closed) => "closed",
         Ok(Farewell::Draining) => "draining",
         Err(error) => error.label(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_has_so_many_lines_and_the_first_after_it_tells_how_many_had_none() {
-        let (mut lines, start) = (Lines::default(), Instant::now());
-        let at = |seconds| start + Duration::from_secs(seconds);
-        for second in 0..10 {
-            assert_eq!(lines.ask(at(second / 2)), Some(0));
-        }
-        for _ in 0..1_000 {
-            assert_eq!(lines.ask(at(9)), None);
-        }
-        assert_eq!(lines.ask(at(10)), Some(1_000));
-        assert_eq!(lines.ask(at(11)), Some(0));
     }
 }

@@ -1,10 +1,11 @@
 //! One connection: a socket, a demultiplexer, and the feed it writes.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use touchline_media::ChannelName;
 use touchline_srt::{MAX_PAYLOAD, Received, Socket, Stats};
@@ -133,24 +134,33 @@ impl Connection<'_> {
         let mut buffer = [0; MAX_PAYLOAD];
         let mut ticks = interval(STATS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Made once, and not for each of many datagrams: the alarm rings early, and is put off then.
+        let context = self.context;
+        let mut closing = pin!(context.shutdown.cancelled());
+        let mut alarm = pin!(sleep_until(self.deadline(&publication).0));
+        let peer = self.peer;
         let end = loop {
-            let (deadline, awaited, limit) = self.deadline(&publication);
-            let peer = self.peer;
             tokio::select! {
                 biased;
-                () = self.context.shutdown.cancelled() => break Ok(Farewell::Draining),
+                () = &mut closing => break Ok(Farewell::Draining),
                 _ = ticks.tick() => self.read_figures(&publication.health),
-                received = timeout_at(deadline, self.socket.recv(&mut buffer)) => match received {
-                    Err(_) => break Err(Error::TimeOut { peer, awaited, limit }),
-                    Ok(Err(source)) => break Err(Error::Srt { peer, source }),
-                    Ok(Ok(None)) => break Ok(Farewell::Closed),
-                    Ok(Ok(Some(received))) => {
+                received = self.socket.recv(&mut buffer) => match received {
+                    Err(source) => break Err(Error::Srt { peer, source }),
+                    Ok(None) => break Ok(Farewell::Closed),
+                    Ok(Some(received)) => {
                         let datagram = buffer.get(..received.len).unwrap_or_default();
                         if let Err(error) = self.take(datagram, received, &mut publication) {
                             break Err(error);
                         }
                     }
                 },
+                () = &mut alarm => {
+                    let (deadline, awaited, limit) = self.deadline(&publication);
+                    if deadline <= Instant::now() {
+                        break Err(Error::TimeOut { peer, awaited, limit });
+                    }
+                    alarm.as_mut().reset(deadline);
+                }
             }
         };
         publication.media.finish(&self.context.metrics);

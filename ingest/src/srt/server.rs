@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -10,11 +10,12 @@ use tokio_util::task::TaskTracker;
 use touchline_media::ChannelName;
 use touchline_srt::listener::{Admission, Hello, Options};
 use touchline_srt::{DEFAULT_LATENCY, Error, Listener, Passphrase, Reject};
-use tracing::{Instrument, field, info_span, warn};
+use tracing::{Instrument, debug, field, info_span, warn};
 
 use super::StreamId;
 use super::connection::{self, Context};
 use crate::gate::{Full, Gate};
+use crate::lines::Lines;
 use crate::{Metrics, Publish, Rejection, Secret};
 
 /// Limits on who may connect and how long a peer may take.
@@ -88,7 +89,8 @@ impl Bound {
     ) -> impl Future<Output = ()> + Send + 'static {
         let gate = Gate::new(self.settings.connections, self.settings.connections_per_address);
         let context = Arc::new(Context { settings: self.settings, publishes, metrics, shutdown });
-        let desk = Desk { gate: gate.clone(), door, context: Arc::clone(&context), full: AtomicBool::new(false) };
+        let (full, lines) = (AtomicBool::new(false), Lines::default());
+        let desk = Desk { gate: gate.clone(), door, context: Arc::clone(&context), full, lines };
         self.desk.get_or_init(|| desk);
         accept(self.listener, gate, context)
     }
@@ -129,6 +131,7 @@ struct Desk {
     context: Arc<Context>,
     /// Whether it has been told that there is no room.
     full: AtomicBool,
+    lines: Lines,
 }
 
 impl Desk {
@@ -141,15 +144,26 @@ impl Desk {
         self.check_room(hello.peer.ip())?;
         let target = StreamId::parse(hello.stream_id).map_err(|malformed| {
             metrics.refused("stream_id");
-            warn!(peer = %hello.peer, "SRT caller refused: {malformed}");
+            self.tell(hello.peer, None, &format!("SRT caller refused: {malformed}"));
             malformed.reject()
         })?;
-        let passphrase = (self.door)(&target.channel, target.key.as_ref(), hello.peer).map_err(|why| {
+        let StreamId { channel, key } = target;
+        let passphrase = (self.door)(&channel, key.as_ref(), hello.peer).map_err(|why| {
             metrics.refused(why.label());
-            warn!(peer = %hello.peer, channel = %target.channel, "SRT caller refused: {why}{}", hint(why));
+            self.tell(hello.peer, Some(&channel), &format!("SRT caller refused: {why}{}", hint(why)));
             code(why)
         })?;
         Ok(Admission { passphrase, latency: None })
+    }
+
+    /// Tells the log of a stranger.
+    fn tell(&self, peer: SocketAddr, channel: Option<&ChannelName>, words: &str) {
+        let channel = channel.map(field::display);
+        if let Some(line) = self.lines.tell(words, Instant::now()) {
+            warn!(%peer, channel, "{line}");
+        } else {
+            debug!(%peer, channel, "{words}");
+        }
     }
 
     fn check_room(&self, address: IpAddr) -> Result<(), Reject> {

@@ -60,7 +60,8 @@ impl Assembler {
         }
         self.buffer.extend_from_slice(data);
         while let Some(section) = self.take() {
-            if checksum(&section) == 0 {
+            // Whoever tries bytes at random does not find the one checksum in four billion that is right.
+            if checksum(&section) == 0 || cfg!(feature = "fuzzing") {
                 sections.whole.push(section);
             } else {
                 sections.bad += 1;

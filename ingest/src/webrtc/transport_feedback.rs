@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(100);
 /// The most packets that one feedback is about: more are told at once.
 const MAX_PACKETS: usize = 500;
-/// A leap of more numbers than this is a sender that counts anew.
+/// The most numbers from the first that has not been told to the newest. What leaps further is a sender that counts anew: telling
+/// of all that is missing in between would take the longer the further it leaps.
 const MAX_LEAP: i64 = 4_096;
 /// Of reference times.
 const REFERENCE_UNIT: Duration = Duration::from_millis(64);
@@ -50,11 +51,12 @@ impl Arrivals {
         let reference = newest.or(self.next).unwrap_or(i64::from(sequence));
         let [.., high, low] = reference.to_be_bytes();
         let ahead = i64::from(sequence.wrapping_sub(u16::from_be_bytes([high, low])).cast_signed());
-        if ahead.abs() > MAX_LEAP {
+        let number = reference + ahead;
+        let oldest = self.next.or(self.pending.first_key_value().map(|(number, _)| *number)).unwrap_or(number);
+        if ahead.abs() > MAX_LEAP || number - oldest > MAX_LEAP {
             self.pending.clear();
             (self.next, self.since) = (None, None);
         }
-        let number = reference + ahead;
         // What was told to be missing is not told of again.
         if self.next.is_some_and(|next| number < next) {
             return;
@@ -183,6 +185,18 @@ mod tests {
         arrivals.record(30_000, at(start, 128));
         let body = arrivals.take(at(start, 300)).unwrap();
         assert_eq!(body, b"\x75\x30\x00\x01\x00\x00\x02\x01\xd0\x00\x00");
+    }
+
+    #[test]
+    fn leaps_do_not_add_up_to_a_feedback_of_any_length() {
+        let start = Instant::now();
+        let mut arrivals = Arrivals::new(start);
+        for leap in 0..100_u16 {
+            arrivals.record(leap.wrapping_mul(4_000), start);
+        }
+        let body = arrivals.take(at(start, 100)).unwrap();
+        // The last two packets and what is missing between them.
+        assert_eq!(body[2..4], 4_001_u16.to_be_bytes());
     }
 
     #[test]

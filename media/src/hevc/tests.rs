@@ -58,6 +58,19 @@ fn lengths_and_completeness_are_normalised_in_the_record() {
 }
 
 #[test]
+fn a_record_has_few_units_because_each_is_looked_at_for_each_of_an_access_unit() {
+    let with_messages = |count: u8| {
+        // An array more, of prefix SEI.
+        let mut record = [RECORD, &[39, 0, count], &vec![0; usize::from(count) * 2]].concat();
+        record[22] = 4;
+        Config::parse(&record).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(with_messages(125), Ok(()));
+    let refused = "HEVCDecoderConfigurationRecord has unsupported number of NAL units 129";
+    assert_eq!(with_messages(126), Err(refused.to_owned()));
+}
+
+#[test]
 fn what_is_not_a_record_is_an_error_that_says_why() {
     let message = |record: &[u8]| Config::parse(record).unwrap_err().to_string();
     let edited = |at: usize, byte: u8| {
