@@ -44,12 +44,13 @@ pub(crate) fn start(threads: u8) -> Result<Origin, Box<dyn Error>> {
 
 /// Serves until standard input ends. Tells where it listens, then the paths of the parts and of a playlist.
 pub(crate) fn serve(threads: u8) -> Result<(), Box<dyn Error>> {
-    let hub = Hub::new(Settings::default(), Metrics::default());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads.into()).enable_all().build()?;
+    let settings = Settings { cores: threads.into(), ..Settings::default() };
+    let hub = Hub::new(settings, Metrics::default());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let address = runtime.block_on(async {
         let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        tokio::spawn(serve_viewers([listener.into()], hub.clone(), Settings::default(), CancellationToken::new()));
+        tokio::spawn(serve_viewers([listener.into()], hub.clone(), settings, CancellationToken::new()));
         Ok::<_, std::io::Error>(address)
     })?;
     println!("{address}");

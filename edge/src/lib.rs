@@ -9,6 +9,7 @@ mod annex;
 mod body;
 pub mod channel;
 mod connection;
+mod cores;
 mod directives;
 mod error;
 mod hold;

@@ -3,6 +3,8 @@ use std::time::Duration;
 /// What one edge grants its viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
+    /// Threads that serve connections, each with a runtime of its own; 0: the runtime that [`crate::serve`] is called in.
+    pub cores: usize,
     /// Requests held at once per channel; one more is answered 503.
     pub held_per_channel: usize,
     /// Connections open at once on all listeners together; one more is closed as soon as it is accepted.
@@ -35,6 +37,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            cores: 0,
             held_per_channel: Self::HELD_PER_CHANNEL,
             connections: Self::CONNECTIONS,
             handshake_timeout: Self::HANDSHAKE_TIMEOUT,

@@ -1,0 +1,171 @@
+//! Where connections are served: threads with a runtime of one thread each, among which they are dealt out.
+//!
+//! A connection stays where it is put: nothing is stolen, and what its requests touch is in the cache of one core. That
+//! costs the thread of the listener a message for each connection, which is there for thousands of requests.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use touchline_tls::Tls;
+
+use crate::annex::Site;
+use crate::connection;
+use crate::settings::Settings;
+
+/// Tasks that a core runs between two looks at its sockets. By the usual 61 it would ask the kernel sixteen times for a
+/// thousand viewers that ask at once.
+const EVENT_INTERVAL: u32 = 512;
+/// Threads beside each core that read segments from files.
+const READERS: usize = 32;
+
+/// The threads. When it is dropped, they take no more connections, and end with those that they have.
+pub(crate) struct Cores {
+    cores: Vec<Core>,
+    over: mpsc::Receiver<()>,
+}
+
+struct Core {
+    arrivals: mpsc::Sender<Arrival>,
+    /// Connections that it has, or is about to have.
+    open: Arc<AtomicUsize>,
+}
+
+/// A connection that has been let in.
+pub(crate) struct Arrival {
+    /// Of no runtime.
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) tls: Option<Tls>,
+    /// Given back when it ends.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// What every connection of a core needs to know.
+#[derive(Clone)]
+struct Duty {
+    site: Site,
+    settings: Settings,
+    shutdown: CancellationToken,
+}
+
+impl Cores {
+    /// Starts [`Settings::cores`] threads; where that is none, or where they cannot be started, the runtime that this is
+    /// called in serves.
+    pub(crate) fn start(site: &Site, settings: Settings, shutdown: &CancellationToken) -> Self {
+        let (end, over) = mpsc::channel(1);
+        let mut cores = Vec::new();
+        for number in 0..settings.cores {
+            // A token of its own: every request takes a look at it.
+            let duty = Duty { site: site.clone(), settings, shutdown: shutdown.child_token() };
+            match Core::start(number, duty, end.clone()) {
+                Ok(core) => cores.push(core),
+                Err(error) => {
+                    tracing::error!(%error, "viewers have {number} threads of {}: no more could be started", settings.cores);
+                    break;
+                }
+            }
+        }
+        if cores.is_empty() {
+            let duty = Duty { site: site.clone(), settings, shutdown: shutdown.child_token() };
+            cores.push(Core::here(duty, end));
+        }
+        Self { cores, over }
+    }
+
+    /// Hands a connection to the core that has the fewest.
+    pub(crate) fn deal(&self, arrival: Arrival) {
+        let Some(core) = self.cores.iter().min_by_key(|core| core.open.load(Ordering::Relaxed)) else { return };
+        core.open.fetch_add(1, Ordering::Relaxed);
+        // There is room for as many as may be open.
+        if core.arrivals.try_send(arrival).is_err() {
+            core.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes no more connections, and returns when all have ended.
+    pub(crate) async fn end(mut self) {
+        self.cores.clear();
+        self.over.recv().await;
+    }
+}
+
+impl Core {
+    fn start(number: usize, duty: Duty, end: mpsc::Sender<()>) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .event_interval(EVENT_INTERVAL)
+            .max_blocking_threads(READERS)
+            .thread_name(format!("reader-{number}"))
+            .build()?;
+        let (core, arrivals) = Self::new(&duty.settings);
+        let open = Arc::clone(&core.open);
+        thread::Builder::new().name(format!("viewers-{number}")).spawn(move || {
+            runtime.block_on(run(arrivals, open, duty));
+            drop(end);
+        })?;
+        Ok(core)
+    }
+
+    fn here(duty: Duty, end: mpsc::Sender<()>) -> Self {
+        let (core, arrivals) = Self::new(&duty.settings);
+        let open = Arc::clone(&core.open);
+        tokio::spawn(async move {
+            run(arrivals, open, duty).await;
+            drop(end);
+        });
+        core
+    }
+
+    fn new(settings: &Settings) -> (Self, mpsc::Receiver<Arrival>) {
+        let (arrivals, receiver) = mpsc::channel(settings.connections.max(1));
+        (Self { arrivals, open: Arc::default() }, receiver)
+    }
+}
+
+/// Serves what arrives, until nothing more will; then lets responses be taken for [`Settings::drain`].
+async fn run(mut arrivals: mpsc::Receiver<Arrival>, open: Arc<AtomicUsize>, duty: Duty) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            arrival = arrivals.recv() => match arrival {
+                Some(arrival) => {
+                    let (duty, open) = (duty.clone(), Arc::clone(&open));
+                    connections.spawn(async move {
+                        duty.serve(arrival).await;
+                        open.fetch_sub(1, Ordering::Relaxed);
+                    });
+                }
+                None => break,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    let all_done = async { while connections.join_next().await.is_some() {} };
+    if timeout(duty.settings.drain, all_done).await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "viewers were cut off: they did not take their last responses in time"
+        );
+        connections.shutdown().await;
+    }
+}
+
+impl Duty {
+    async fn serve(self, arrival: Arrival) {
+        let Arrival { stream, peer, tls, place } = arrival;
+        match TcpStream::from_std(stream) {
+            Ok(stream) => connection::serve(stream, peer, tls, self.site, self.settings, self.shutdown).await,
+            Err(error) => tracing::warn!(%peer, %error, "a viewer's connection cannot be watched"),
+        }
+        drop(place);
+    }
+}
