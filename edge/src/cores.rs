@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use touchline_tls::Tls;
 
 use crate::annex::Site;
-use crate::connection;
+use crate::connection::{self, Shared};
 use crate::settings::Settings;
 
 /// Tasks that a core runs between two looks at its sockets. By the usual 61 it would ask the kernel sixteen times for a
@@ -49,24 +49,16 @@ pub(crate) struct Arrival {
     pub(crate) place: OwnedSemaphorePermit,
 }
 
-/// What every connection of a core needs to know.
-#[derive(Clone)]
-struct Duty {
-    site: Site,
-    settings: Settings,
-    shutdown: CancellationToken,
-}
-
 impl Cores {
     /// Starts [`Settings::cores`] threads; where that is none, or where they cannot be started, the runtime that this is
     /// called in serves.
     pub(crate) fn start(site: &Site, settings: Settings, shutdown: &CancellationToken) -> Self {
         let (end, over) = mpsc::channel(1);
+        // Of its own for each core, the token too: every request takes a look at it.
+        let shared = || Arc::new(Shared { site: site.clone(), settings, shutdown: shutdown.child_token() });
         let mut cores = Vec::new();
         for number in 0..settings.cores {
-            // A token of its own: every request takes a look at it.
-            let duty = Duty { site: site.clone(), settings, shutdown: shutdown.child_token() };
-            match Core::start(number, duty, end.clone()) {
+            match Core::start(number, shared(), end.clone()) {
                 Ok(core) => cores.push(core),
                 Err(error) => {
                     tracing::error!(%error, "viewers have {number} threads of {}: no more could be started", settings.cores);
@@ -75,8 +67,7 @@ impl Cores {
             }
         }
         if cores.is_empty() {
-            let duty = Duty { site: site.clone(), settings, shutdown: shutdown.child_token() };
-            cores.push(Core::here(duty, end));
+            cores.push(Core::here(shared(), end));
         }
         Self { cores, over }
     }
@@ -99,27 +90,27 @@ impl Cores {
 }
 
 impl Core {
-    fn start(number: usize, duty: Duty, end: mpsc::Sender<()>) -> io::Result<Self> {
+    fn start(number: usize, shared: Arc<Shared>, end: mpsc::Sender<()>) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .event_interval(EVENT_INTERVAL)
             .max_blocking_threads(READERS)
             .thread_name(format!("reader-{number}"))
             .build()?;
-        let (core, arrivals) = Self::new(&duty.settings);
+        let (core, arrivals) = Self::new(&shared.settings);
         let open = Arc::clone(&core.open);
         thread::Builder::new().name(format!("viewers-{number}")).spawn(move || {
-            runtime.block_on(run(arrivals, open, duty));
+            runtime.block_on(run(arrivals, open, shared));
             drop(end);
         })?;
         Ok(core)
     }
 
-    fn here(duty: Duty, end: mpsc::Sender<()>) -> Self {
-        let (core, arrivals) = Self::new(&duty.settings);
+    fn here(shared: Arc<Shared>, end: mpsc::Sender<()>) -> Self {
+        let (core, arrivals) = Self::new(&shared.settings);
         let open = Arc::clone(&core.open);
         tokio::spawn(async move {
-            run(arrivals, open, duty).await;
+            run(arrivals, open, shared).await;
             drop(end);
         });
         core
@@ -132,15 +123,15 @@ impl Core {
 }
 
 /// Serves what arrives, until nothing more will; then lets responses be taken for [`Settings::drain`].
-async fn run(mut arrivals: mpsc::Receiver<Arrival>, open: Arc<AtomicUsize>, duty: Duty) {
+async fn run(mut arrivals: mpsc::Receiver<Arrival>, open: Arc<AtomicUsize>, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             arrival = arrivals.recv() => match arrival {
                 Some(arrival) => {
-                    let (duty, open) = (duty.clone(), Arc::clone(&open));
+                    let (shared, open) = (Arc::clone(&shared), Arc::clone(&open));
                     connections.spawn(async move {
-                        duty.serve(arrival).await;
+                        serve(arrival, shared).await;
                         open.fetch_sub(1, Ordering::Relaxed);
                     });
                 }
@@ -150,7 +141,7 @@ async fn run(mut arrivals: mpsc::Receiver<Arrival>, open: Arc<AtomicUsize>, duty
         }
     }
     let all_done = async { while connections.join_next().await.is_some() {} };
-    if timeout(duty.settings.drain, all_done).await.is_err() {
+    if timeout(shared.settings.drain, all_done).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             "viewers were cut off: they did not take their last responses in time"
@@ -159,13 +150,11 @@ async fn run(mut arrivals: mpsc::Receiver<Arrival>, open: Arc<AtomicUsize>, duty
     }
 }
 
-impl Duty {
-    async fn serve(self, arrival: Arrival) {
-        let Arrival { stream, peer, tls, place } = arrival;
-        match TcpStream::from_std(stream) {
-            Ok(stream) => connection::serve(stream, peer, tls, self.site, self.settings, self.shutdown).await,
-            Err(error) => tracing::warn!(%peer, %error, "a viewer's connection cannot be watched"),
-        }
-        drop(place);
+async fn serve(arrival: Arrival, shared: Arc<Shared>) {
+    let Arrival { stream, peer, tls, place } = arrival;
+    match TcpStream::from_std(stream) {
+        Ok(stream) => connection::serve(stream, peer, tls, shared).await,
+        Err(error) => tracing::warn!(%peer, %error, "a viewer's connection cannot be watched"),
     }
+    drop(place);
 }
