@@ -111,7 +111,7 @@ async fn answer(
     let response = match shared.site.annex(request.uri().path()) {
         Some(annex) => {
             let response = annex.answer(request, peer).await;
-            shared.metrics().count_request(Kind::Annex, response.status().as_u16());
+            shared.metrics().count_request(Kind::Annex, response.status());
             response
         }
         None => respond(shared.site.hub(), request).await,

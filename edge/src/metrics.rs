@@ -1,5 +1,7 @@
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
+use hyper::StatusCode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,6 +24,8 @@ pub struct Metrics {
     pub holds_refused: Counter,
     /// Responses, by kind and status.
     pub requests: Family<RequestLabels, Counter>,
+    /// Those of them that have been looked up: of status 200, by kind.
+    succeeded: Arc<[OnceLock<Counter>; Kind::COUNT]>,
     /// Bytes written to viewers, heads included.
     pub sent_bytes: Counter,
     /// Connections open now.
@@ -81,6 +85,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    const COUNT: usize = Self::Other as usize + 1;
+
     /// What a name stands for.
     pub(crate) fn of(item: Item) -> Self {
         match item {
@@ -163,8 +169,13 @@ impl Metrics {
         Text::new(playlist.to_string().into(), self.gzips_built.clone())
     }
 
-    pub(crate) fn count_request(&self, kind: Kind, status: u16) {
-        self.requests.get_or_create(&RequestLabels { kind, status }).inc();
+    pub(crate) fn count_request(&self, kind: Kind, status: StatusCode) {
+        let (answered, status) = (status == StatusCode::OK, status.as_u16());
+        let count = || self.requests.get_or_create_owned(&RequestLabels { kind, status });
+        match self.succeeded.get(kind as usize).filter(|_| answered) {
+            Some(counter) => counter.get_or_init(count).inc(),
+            None => count().inc(),
+        };
     }
 }
 

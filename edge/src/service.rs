@@ -41,7 +41,7 @@ pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>) -> Response<Body>
         _ => (Kind::Other, Err(Error::Method)),
     };
     let response = outcome.unwrap_or_else(|error| response::error(&error));
-    hub.metrics().count_request(kind, response.status().as_u16());
+    hub.metrics().count_request(kind, response.status());
     response::finish(response, head)
 }
 
@@ -135,7 +135,7 @@ async fn resource(
     let (id, kind) = channel.find(rendition)?;
     let body = match channel.resource(id, name).await? {
         Content::Here(Resource::Whole(data)) => data.into(),
-        Content::Here(Resource::Chunks(chunks)) => chunks.to_vec().into(),
+        Content::Here(Resource::Chunks(chunks)) => chunks.into(),
         Content::File { path, len } => match spawn_blocking(|| File::open(path)).await {
             Ok(Ok(file)) => Body::file(file, len),
             // It was lost, or its time ran out just now.
