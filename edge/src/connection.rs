@@ -17,17 +17,17 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use touchline_tls::{self as tls, Tls};
 
+use crate::admission::Admission;
 use crate::annex::Site;
+use crate::body::Body;
 use crate::metrics::{Counted, Kind, Metrics};
 use crate::progress::{Asked, Progress, Tracked, Verdict};
-use crate::service::respond;
+use crate::service::{self, respond};
 use crate::settings::Settings;
 use crate::socket::Socket;
 
 /// The longest request head, in bytes: a path, a token, cookies of the site that it is embedded in.
 const MAX_HEAD: u16 = 16 * 1_024;
-/// Requests at once on one HTTP/2 connection: a player has four, a cache in front of us many.
-const MAX_STREAMS: u32 = 256;
 /// How often a silent HTTP/2 peer is asked whether it is still there, and how long it has to say so.
 const H2_PING: Duration = Duration::from_secs(15);
 
@@ -35,6 +35,7 @@ const H2_PING: Duration = Duration::from_secs(15);
 pub(crate) struct Shared {
     pub(crate) site: Site,
     pub(crate) settings: Settings,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -75,7 +76,7 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, 
         let asked = progress.asked(request.version());
         answer(Arc::clone(&shared), asked, peer, request)
     });
-    let protocol = protocol();
+    let protocol = protocol(&shared.settings);
     let mut connection = pin!(protocol.serve_connection(TokioIo::new(socket), answer));
     let mut closing = false;
     let outcome = loop {
@@ -114,18 +115,29 @@ async fn answer(
             shared.metrics().count_request(Kind::Annex, response.status());
             response
         }
-        None => respond(shared.site.hub(), request).await,
+        None => match shared.turned_away(&request) {
+            Some(refusal) => refusal,
+            None => respond(shared.site.hub(), request).await,
+        },
     };
     Ok(response.map(|body| asked.answered(body)))
 }
 
 impl Shared {
+    /// What a new viewer is told that is not let in.
+    fn turned_away(&self, request: &hyper::Request<Incoming>) -> Option<Response<Body>> {
+        if !self.admission.closed() || !service::is_new_viewer(request) {
+            return None;
+        }
+        Some(service::turn_away(self.site.hub(), request, self.admission.turn_away()))
+    }
+
     fn metrics(&self) -> &Metrics {
         self.site.hub().metrics()
     }
 }
 
-fn protocol() -> auto::Builder<TokioExecutor> {
+fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // How long a head may take, `Progress` sees to: without a timer for each request.
     builder.http1().header_read_timeout(None).max_buf_size(MAX_HEAD.into());
@@ -133,7 +145,7 @@ fn protocol() -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(MAX_HEAD.into())
-        .max_concurrent_streams(MAX_STREAMS)
+        .max_concurrent_streams(settings.streams)
         .keep_alive_interval(H2_PING)
         .keep_alive_timeout(H2_PING);
     builder

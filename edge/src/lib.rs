@@ -5,6 +5,7 @@
 //! shell around it. A playlist is rendered once per change and compressed at most once; every viewer gets a clone.
 
 mod accept;
+mod admission;
 mod annex;
 mod body;
 pub mod channel;
@@ -20,6 +21,7 @@ mod metrics;
 mod page;
 mod progress;
 mod range;
+mod refusal;
 mod request;
 mod response;
 mod server;

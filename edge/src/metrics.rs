@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use hyper::StatusCode;
@@ -30,8 +31,12 @@ pub struct Metrics {
     pub sent_bytes: Counter,
     /// Connections open now.
     pub connections: Gauge,
-    /// Connections closed at once because as many were open as may be.
+    /// Connections that were told to come again, or closed at once, because as many were open as may be.
     pub connections_refused: Counter,
+    /// New viewers turned away because the server was late or nearly full.
+    pub viewers_refused: Counter,
+    /// How late what is due is done, in seconds, smoothed over a second: of the thread that is latest.
+    pub lag_seconds: Gauge<f64, AtomicU64>,
     /// Connections ended because their peer took nothing of what it had asked for.
     pub connections_stalled: Counter,
     /// TLS handshakes completed.
@@ -132,6 +137,12 @@ impl Metrics {
             "Connections closed for want of room",
             metrics.connections_refused.clone(),
         );
+        registry.register(
+            "viewers_refused",
+            "New viewers turned away because the server was late or nearly full",
+            metrics.viewers_refused.clone(),
+        );
+        registry.register("lag_seconds", "How late what is due is done, smoothed", metrics.lag_seconds.clone());
         registry.register(
             "connections_stalled",
             "Connections ended because their peer took nothing of what it had asked for",

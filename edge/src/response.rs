@@ -32,8 +32,6 @@ const PREFLIGHT_SECONDS: u64 = 86_400;
 const MOVED: Lifetime = Lifetime::Seconds(86_400);
 /// As many headers as an answer has at most, for which memory is taken once.
 const HEADERS: usize = 10;
-/// When a viewer that was turned away comes again.
-const RETRY_SECONDS: u64 = 1;
 
 /// How long caches may keep a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +122,8 @@ pub(crate) fn error(error: &Error) -> Response<Body> {
     let status = error.status();
     let channel = error.channel().map(touchline_media::ChannelName::as_str);
     let mut response = json(status, error.lifetime(), &Words { error: error.to_string(), channel, hint: error.hint() });
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS.into());
+    if let Some(seconds) = error.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     match error {
         Error::Method => {

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use touchline_tls::Listener;
 
 use crate::annex::Site;
-use crate::cores::{Arrival, Cores};
+use crate::cores::{Cores, Entrant};
 use crate::metrics::Metrics;
+use crate::refusal::Refusals;
 use crate::settings::Settings;
 
 /// How long accepting pauses when the process has run out of descriptors or memory.
@@ -49,20 +50,27 @@ async fn admit(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) {
+    let refusals = Refusals::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let arrived = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
-        match arrived {
-            Ok((stream, peer)) => match Arc::clone(&room).try_acquire_owned() {
-                Ok(place) => cores.deal(Arrival { stream, peer, tls: listener.tls().cloned(), place }),
-                Err(_) => {
-                    metrics.connections_refused.inc();
-                }
-            },
-            Err(error) => pause_after(&error).await,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        let tls = listener.tls().cloned();
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            metrics.connections_refused.inc();
+            refusals.tell(stream, tls.is_some(), cores.admission().retry_after());
+            continue;
+        };
+        if let Err(error) = cores.deal(Entrant { stream, peer, tls, place }) {
+            tracing::warn!(%peer, %error, "a viewer's connection could not be handed over");
         }
     }
 }

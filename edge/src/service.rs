@@ -41,6 +41,18 @@ pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>) -> Response<Body>
     response::finish(response, head)
 }
 
+/// Whether it is the first request of a viewer: players load the multivariant playlist once.
+pub(crate) fn is_new_viewer<B>(request: &hyper::Request<B>) -> bool {
+    matches!(Request::parse(request.uri().path(), None), Ok(Request::Multivariant(_)))
+}
+
+/// What a new viewer is told that is to come again after so many seconds.
+pub(crate) fn turn_away<B>(hub: &Hub, request: &hyper::Request<B>, retry_after: u64) -> Response<Body> {
+    let response = response::error(&Error::Crowded { retry_after });
+    hub.metrics().count_request(Kind::Multivariant, response.status());
+    response::finish(response, request.method() == Method::HEAD)
+}
+
 /// What the headers of a request say about the form of its answer.
 #[derive(Debug, Clone, Copy)]
 struct Wishes {

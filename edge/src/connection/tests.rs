@@ -36,8 +36,7 @@ impl Pipe {
         let (near, far) = duplex(room);
         let started = Instant::now();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let shared = Shared { site: hub.clone().into(), settings: Settings::default(), shutdown: shutdown.clone() };
-        let server = tokio::spawn(converse(near, peer, Arc::new(shared)));
+        let server = tokio::spawn(converse(near, peer, shared(&hub, &shutdown)));
         (Self { server, hub, metrics, shutdown, started }, far)
     }
 
@@ -46,6 +45,12 @@ impl Pipe {
         self.server.await.unwrap();
         (self.started.elapsed(), self.metrics.connections_stalled.get())
     }
+}
+
+fn shared(hub: &Hub, shutdown: &CancellationToken) -> Arc<Shared> {
+    let settings = Settings::default();
+    let admission = Arc::new(Admission::new(1, &settings, hub.metrics().clone()));
+    Arc::new(Shared { site: hub.clone().into(), settings, admission, shutdown: shutdown.clone() })
 }
 
 /// An HTTP/2 viewer.
@@ -103,8 +108,7 @@ async fn long_asset(hub: &Hub) -> (String, u64) {
 /// The length of the answer to [`PAGE`], its head included.
 async fn page_length(hub: &Hub) -> usize {
     let (near, mut far) = duplex(64 * 1_024);
-    let shared = Shared { site: hub.clone().into(), settings: Settings::default(), shutdown: CancellationToken::new() };
-    tokio::spawn(converse(near, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), Arc::new(shared)));
+    tokio::spawn(converse(near, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), shared(hub, &CancellationToken::new())));
     far.write_all(PAGE.replace("Host", "Connection: close\r\nHost").as_bytes()).await.unwrap();
     let mut answer = String::new();
     far.read_to_string(&mut answer).await.unwrap();
