@@ -11,6 +11,8 @@ PAGES := web/.built
 TO_BUILD := cc:build-essential pkg-config:pkg-config libsrt-openssl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 TO_TRANSCODE := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 TO_TRY := gstreamer1.0-plugins-bad
+# What delivery is measured beside, and by.
+TO_LOAD := nginx:nginx-light wrk:wrk h2load:nghttp2-client
 TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
 
 .PHONY: help build web demo test check bench clean
@@ -49,7 +51,7 @@ check: $(PAGES) ## Formatting, lints, documentation
 
 bench: $(PAGES) ## Measures the hot paths
 	@tools/need $(TO_BUILD)
-	@tools/need ffmpeg:ffmpeg $(TO_TRANSCODE)
+	@tools/need ffmpeg:ffmpeg $(TO_TRANSCODE) $(TO_LOAD)
 	$(CARGO) build --locked --release -p touchline-transcode-worker
 	$(CARGO) bench --locked -p touchline-benches
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
-use touchline_benches::{RECORDED, samples};
+use touchline_benches::{RECORDED, packaged};
 use touchline_edge::{Hub, Metrics, Settings, channel, listen, serve};
 use touchline_media::ChannelName;
-use touchline_packager::{self as packager, Event, Packager, Part, RenditionId, WallClock};
+use touchline_packager::{self as packager, Event, Part, RenditionId};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for waiters in [2_000, 5_000] {
@@ -24,12 +24,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn measure(waiters: usize) -> Result<(), Box<dyn Error>> {
     let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let metrics = Metrics::register(&mut Registry::default());
-    let hub = Hub::new(Settings::default(), metrics.clone());
+    let settings = Settings { cores: 1, ..Settings::default() };
+    let hub = Hub::new(settings, metrics.clone());
     let (mut writer, coming) = open(&hub)?;
     let address = server.block_on(async {
         let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        tokio::spawn(serve([listener.into()], hub, Settings::default(), CancellationToken::new()));
+        tokio::spawn(serve([listener.into()], hub, settings, CancellationToken::new()));
         Ok::<_, std::io::Error>(address)
     })?;
 
@@ -43,13 +44,14 @@ fn measure(waiters: usize) -> Result<(), Box<dyn Error>> {
     let viewers = std::thread::spawn(move || release(crowd));
     let released = Instant::now();
     writer.apply(&[Event::Part(coming)]);
+    let applied = released.elapsed();
     let mut delays: Vec<Duration> =
         viewers.join().map_err(|_| "the viewers' thread panicked")??.iter().map(|at| *at - released).collect();
     delays.sort();
     let at = |permille: usize| delays.get((delays.len() - 1) * permille / 1_000).copied().unwrap_or_default();
     println!(
         "released by one part: {} playlist built, {} compressed; answers after {:.1?} (first), {:.1?} (half), {:.1?} (99 %), \
-         {:.1?} (last)",
+         {:.1?} (last); {applied:.1?} of the packager's time",
         metrics.playlists_built.get() - built,
         metrics.gzips_built.get(),
         at(0),
@@ -83,22 +85,14 @@ fn release(crowd: Vec<TcpStream>) -> std::io::Result<Vec<Instant>> {
 
 /// A live channel, all of whose recorded parts are there but one of the video's.
 fn open(hub: &Hub) -> Result<(channel::Writer, Part), Box<dyn Error>> {
-    let (tracks, samples) = samples(RECORDED);
-    let clock = WallClock { instant: Instant::now(), unix: Duration::from_hours(500_000) };
-    let mut packager = Packager::new(packager::Settings::default(), clock);
-    let mut events = packager.start(&tracks)?;
-    events.extend(samples.into_iter().flat_map(|sample| packager.push(sample)));
+    let (presentation, mut events) = packaged(RECORDED, packager::Settings::default());
     let last = events.iter().rposition(|event| matches!(event, Event::Part(part) if part.rendition == RenditionId(0)));
     let Some(Event::Part(coming)) = last.and_then(|last| events.get(last).cloned()) else {
         return Err("the recording has no video part".into());
     };
     events.truncate(last.unwrap_or(0));
-    let presentation = events.iter().find_map(|event| match event {
-        Event::Opened(presentation) => Some(presentation.clone()),
-        _ => None,
-    });
     let name: ChannelName = "main".parse()?;
-    let mut writer = hub.open(name, presentation.ok_or("the presentation does not open")?);
+    let mut writer = hub.open(name, presentation);
     writer.apply(&events);
     Ok((writer, coming))
 }

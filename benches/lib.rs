@@ -1,16 +1,18 @@
 //! What the benches feed the stages with: a recorded publisher, as bytes and as the samples that come of it.
 
 pub mod flv;
+pub mod process;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use touchline_ingest::Intake;
 use touchline_ingest::rtmp::flv::{Demuxer, Tag, Unsupported};
 use touchline_ingest::rtmp::{Media, Output, Session, session};
 use touchline_media::timeline::Clock;
 use touchline_media::{Sample, Track, feed};
+use touchline_packager::{self as packager, Event, Packager, Presentation, WallClock};
 
 /// ffmpeg at 1280x720, 30 frames/s and 3 Mb/s with AAC, 5 s, as it came over TCP.
 pub const RECORDED: &[u8] = include_bytes!("../fixtures/bench-720p30.rtmp");
@@ -45,6 +47,24 @@ pub fn messages(recorded: &[u8], now: Instant) -> Vec<Media> {
 pub fn samples(recorded: &[u8]) -> (Arc<[Track]>, Vec<Sample>) {
     let messages = messages(recorded, Instant::now());
     samples_of(messages).expect("H.264 and AAC are supported")
+}
+
+/// What a packager makes of a recorded session, which goes on as far as viewers can tell.
+///
+/// # Panics
+///
+/// If the recording cannot be packaged.
+pub fn packaged(recorded: &[u8], settings: packager::Settings) -> (Arc<Presentation>, Vec<Event>) {
+    let (tracks, samples) = samples(recorded);
+    let clock = WallClock { instant: Instant::now(), unix: Duration::from_hours(500_000) };
+    let mut packager = Packager::new(settings, clock);
+    let mut events = packager.start(&tracks).expect("the recorded tracks can be packaged");
+    events.extend(samples.into_iter().flat_map(|sample| packager.push(sample)));
+    let presentation = events.iter().find_map(|event| match event {
+        Event::Opened(presentation) => Some(Arc::clone(presentation)),
+        _ => None,
+    });
+    (presentation.expect("the presentation opens"), events)
 }
 
 /// What the server makes of a publisher's audio and video messages.

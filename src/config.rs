@@ -7,6 +7,7 @@ mod profile;
 mod section;
 mod srt;
 mod tls;
+mod viewers;
 mod webrtc;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use touchline_edge as edge;
 use touchline_ingest::Secret;
 use touchline_packager as packager;
 
@@ -35,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) http: Listen,
     /// Where viewers connect by TLS.
     pub(crate) https: Tls,
+    /// What viewers are granted.
+    pub(crate) viewers: edge::Settings,
     /// Where RTMP publishers connect. `None`: port 1935, on loopback unless publish keys are set.
     pub(crate) rtmp: Option<Listen>,
     /// How SRT publishers are taken.
@@ -75,6 +79,7 @@ impl Default for Config {
         Self {
             http: Listen::loopback(8080),
             https: Tls::default(),
+            viewers: viewers::usual(),
             rtmp: None,
             srt: Srt::default(),
             webrtc: Webrtc::default(),
@@ -99,6 +104,7 @@ impl Config {
         let mut root = Section::root(text, &mut mistakes);
         root.table("http", |http| http.value("listen", Listen::parse, &mut config.http));
         root.table("https", |https| config.https.read(https));
+        root.table("viewers", |viewers| viewers::read(&mut config.viewers, viewers));
         root.table("rtmp", |rtmp| rtmp.value("listen", |text| Listen::parse(text).map(Some), &mut config.rtmp));
         root.table("srt", |srt| config.srt.read(srt));
         root.table("webrtc", |webrtc| config.webrtc.read(webrtc));
@@ -322,6 +328,12 @@ mod tests {
             certificate = "/etc/ssl/live.pem"
             key = "/etc/ssl/live.key"
             self_signed = false
+            [viewers]
+            connections = 200_000
+            held = 800_000
+            held_per_channel = 400_000
+            threads = 12
+            lag = "300ms"
             [rtmp]
             listen = "127.0.0.1:0"
             [rtmps]
@@ -351,6 +363,9 @@ mod tests {
         let (https, rtmps) = config.secured().unwrap();
         assert_eq!(https, Some((Listen::everywhere(8443), files.clone())));
         assert_eq!(rtmps, Some((Listen::everywhere(1936), files)));
+        let viewers = config.viewers;
+        assert_eq!((viewers.connections, viewers.held, viewers.held_per_channel), (200_000, 800_000, 400_000));
+        assert_eq!((viewers.cores, viewers.lag), (12, Duration::from_millis(300)));
         assert_eq!(config.rtmp, Some(Listen::loopback(0)));
         assert_eq!(config.admin.to_string(), "[::1]:9090");
         assert_eq!(config.hls.part, Duration::from_millis(333));
@@ -380,6 +395,9 @@ self_signed = "yes"
 grace = "1s"
 [publish]
 keys = { "a b" = "x", main = "" }
+[viewers]
+connections = "many"
+threads = 0
 "#;
         insta::assert_snapshot!(mistakes(text).join("\n"), @r#"
         line 3: http.listen: "nowhere" is not an address to listen on; write for example "127.0.0.1:8080" or ":8080"
@@ -387,9 +405,11 @@ keys = { "a b" = "x", main = "" }
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt, webrtc
+        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt, viewers, webrtc
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
+        line 15: viewers.connections: must be a whole number from 1 to 1000000
+        line 16: viewers.threads: must be a whole number from 1 to 256
         "#);
     }
 

@@ -110,7 +110,7 @@ impl Server {
     /// request and returns.
     pub(crate) async fn run(self, drain: CancellationToken) {
         let mut registry = Registry::default();
-        let edge_settings = edge::Settings::default();
+        let edge_settings = self.config.viewers;
         let edge_metrics = edge::Metrics::register(&mut registry);
         let tls_metrics = tls::Metrics::register(&mut registry);
         let hub = match self.spool {

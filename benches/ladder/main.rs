@@ -8,7 +8,6 @@
 
 mod ffmpeg;
 mod maker;
-mod process;
 mod report;
 mod source;
 mod worker;

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use touchline_benches::process::{self, Usage};
 
-use crate::process::{self, Usage};
 use crate::source::{Source, Unit, time_of};
 
 /// How long the last access units of a turn may be under way.

@@ -1,11 +1,11 @@
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::vec;
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
@@ -23,13 +23,19 @@ pub struct Body {
 
 #[derive(Debug)]
 enum Source {
-    Memory(vec::IntoIter<Bytes>),
+    /// In one piece, until that is sent.
+    Whole(Bytes),
+    /// In chunks, of which those from `next` on are to be sent.
+    Chunks {
+        chunks: Arc<[Bytes]>,
+        next: usize,
+    },
     File(Reader),
 }
 
 impl Default for Source {
     fn default() -> Self {
-        Self::Memory(vec::IntoIter::default())
+        Self::Whole(Bytes::new())
     }
 }
 
@@ -49,22 +55,15 @@ impl Body {
 
     /// The bytes `range` of it.
     pub(crate) fn slice(self, range: Range<u64>) -> Self {
-        let chunks = match self.source {
-            Source::Memory(chunks) => chunks,
-            Source::File(reader) => {
-                let source = Source::File(Reader { offset: reader.offset + range.start, ..reader });
-                return Self { source, left: range.end - range.start };
+        let left = range.end - range.start;
+        let source = match self.source {
+            Source::Whole(bytes) => Source::Whole(bytes.slice(index(range.start)..index(range.end))),
+            Source::Chunks { chunks, next } => {
+                Source::Chunks { chunks: within(chunks.iter().skip(next), range), next: 0 }
             }
+            Source::File(reader) => Source::File(Reader { offset: reader.offset + range.start, ..reader }),
         };
-        let mut start = 0;
-        let within = |chunk: Bytes| {
-            let len = chunk.len() as u64;
-            let from = range.start.clamp(start, start + len) - start;
-            let to = range.end.clamp(start, start + len) - start;
-            start += len;
-            chunk.slice(index(from)..index(to))
-        };
-        chunks.map(within).filter(|chunk| !chunk.is_empty()).collect::<Vec<_>>().into()
+        Self { source, left }
     }
 
     /// Bytes still to be sent.
@@ -89,21 +88,35 @@ impl Reader {
     }
 }
 
+/// The bytes `range` of all chunks together.
+fn within<'a>(chunks: impl Iterator<Item = &'a Bytes>, range: Range<u64>) -> Arc<[Bytes]> {
+    let mut start = 0;
+    let within = |chunk: &Bytes| {
+        let len = chunk.len() as u64;
+        let from = range.start.clamp(start, start + len) - start;
+        let to = range.end.clamp(start, start + len) - start;
+        start += len;
+        chunk.slice(index(from)..index(to))
+    };
+    chunks.map(within).filter(|chunk| !chunk.is_empty()).collect()
+}
+
 /// An offset within one chunk, which is in memory and so fits.
 fn index(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-impl From<Vec<Bytes>> for Body {
-    fn from(chunks: Vec<Bytes>) -> Self {
+impl From<Arc<[Bytes]>> for Body {
+    fn from(chunks: Arc<[Bytes]>) -> Self {
         let left = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Self { source: Source::Memory(chunks.into_iter()), left }
+        Self { source: Source::Chunks { chunks, next: 0 }, left }
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        vec![bytes].into()
+        let left = bytes.len() as u64;
+        Self { source: Source::Whole(bytes), left }
     }
 }
 
@@ -113,12 +126,18 @@ impl hyper::body::Body for Body {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        let next = match &mut this.source {
-            Source::Memory(chunks) => chunks.next().map(Ok),
-            Source::File(_) if this.left == 0 => None,
-            Source::File(reader) => Some(ready!(reader.poll_read(cx, this.left))),
+        if this.left == 0 {
+            return Poll::Ready(None);
+        }
+        let chunk = match &mut this.source {
+            Source::Whole(bytes) => mem::take(bytes),
+            Source::Chunks { chunks, next } => {
+                let chunk = chunks.get(*next).cloned().unwrap_or_default();
+                *next += 1;
+                chunk
+            }
+            Source::File(reader) => ready!(reader.poll_read(cx, this.left))?,
         };
-        let Some(chunk) = next.transpose()? else { return Poll::Ready(None) };
         this.left -= chunk.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
@@ -140,17 +159,18 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_range_is_the_same_bytes_whatever_the_chunks() {
+    #[tokio::test]
+    async fn a_range_is_the_same_bytes_whatever_the_chunks() {
         let whole = b"0123456789";
-        let chunks: Vec<Bytes> = ["012", "", "3", "456789"].map(Bytes::from).to_vec();
+        let chunks: Arc<[Bytes]> = Arc::new(["012", "", "3", "456789"].map(Bytes::from));
         for start in 0..10_u64 {
             for end in start..=10 {
-                let body = Body::from(chunks.clone()).slice(start..end);
-                assert_eq!(body.len(), end - start);
-                let Source::Memory(chunks) = body.source else { panic!("not in memory") };
-                let sent: Vec<u8> = chunks.flatten().collect();
-                assert_eq!(sent, &whole[index(start)..index(end)], "{start}..{end}");
+                for body in [Body::from(Arc::clone(&chunks)), Body::from(Bytes::from_static(whole))] {
+                    let body = body.slice(start..end);
+                    assert_eq!(body.len(), end - start);
+                    let sent = body.collect().await.unwrap().to_bytes();
+                    assert_eq!(sent, &whole[index(start)..index(end)], "{start}..{end}");
+                }
             }
         }
     }

@@ -111,7 +111,7 @@ impl Channel {
         folder: Option<Folder>,
     ) -> Self {
         // RFC 8216bis 6.2.5.2: no request is held for more than three target durations.
-        let holds = Holds::new(settings.held_per_channel, presentation.three_targets(), metrics.clone());
+        let holds = Holds::new(settings, presentation.three_targets(), metrics.clone());
         let renditions = presentation.ids().map(|id| Rendition::new(&presentation, id, metrics.clone())).collect();
         Self {
             name,
@@ -282,6 +282,7 @@ impl Channel {
         let channel = self.name.clone();
         match why {
             Unfulfilled::Full { limit } => Error::TooManyHeld { channel, limit },
+            Unfulfilled::AllFull { limit } => Error::TooManyHeldInAll { limit },
             Unfulfilled::Timeout { after } => Error::HoldTimeout { channel, seconds: after.as_secs() },
         }
     }

@@ -4,6 +4,9 @@ use touchline_media::{ChannelName, ChannelNameError};
 use crate::directives;
 use crate::response::Lifetime;
 
+/// When a viewer that watches comes again whose request could not be held to its end.
+const RETRY_SECONDS: u64 = 1;
+
 /// Why a viewer does not get what it asks for. Its display is the `error` of the JSON body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
@@ -76,6 +79,18 @@ pub(crate) enum Error {
         /// The most it holds at once.
         limit: usize,
     },
+    /// All channels together hold as many requests as they may.
+    #[error("the server holds {limit} requests already")]
+    TooManyHeldInAll {
+        /// The most it holds at once.
+        limit: usize,
+    },
+    /// There are as many viewers as can be served well.
+    #[error("no new viewers are let in at present: those who watch already take all that the server can do")]
+    Crowded {
+        /// When to come again, in seconds.
+        retry_after: u64,
+    },
     /// The server shuts down, and what was asked for will not come.
     #[error("channel {channel}: the server is shutting down")]
     Draining {
@@ -96,9 +111,11 @@ impl Error {
             Self::ChannelName(_) | Self::Directives { .. } | Self::TooFar { .. } => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::HoldTimeout { .. } | Self::TooManyHeld { .. } | Self::Draining { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::HoldTimeout { .. }
+            | Self::TooManyHeld { .. }
+            | Self::TooManyHeldInAll { .. }
+            | Self::Crowded { .. }
+            | Self::Draining { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -125,7 +142,8 @@ impl Error {
             Self::TooFar { .. } => "ask for the part or segment that follows the last one of the playlist",
             Self::Range { .. } => "leave the Range header out, or begin within the resource",
             Self::HoldTimeout { .. } => "the publisher may be gone; load the playlist again",
-            Self::TooManyHeld { .. } => "try again in a second, or on another edge",
+            Self::TooManyHeld { .. } | Self::TooManyHeldInAll { .. } => "try again in a second, or on another edge",
+            Self::Crowded { .. } => "try again when Retry-After says, or on another edge",
             Self::Draining { .. } => "try again in a second, on another edge",
         }
     }
@@ -142,7 +160,20 @@ impl Error {
             | Self::HoldTimeout { channel, .. }
             | Self::TooManyHeld { channel, .. }
             | Self::Draining { channel } => Some(channel),
-            Self::NoSuchPath | Self::ChannelName(_) | Self::Method | Self::Range { .. } => None,
+            Self::NoSuchPath
+            | Self::ChannelName(_)
+            | Self::Method
+            | Self::Range { .. }
+            | Self::TooManyHeldInAll { .. }
+            | Self::Crowded { .. } => None,
+        }
+    }
+
+    /// When to try again, in seconds, where that is all that there is to do.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Crowded { retry_after } => Some(*retry_after),
+            _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS),
         }
     }
 
@@ -155,6 +186,8 @@ impl Error {
             | Self::Range { .. }
             | Self::HoldTimeout { .. }
             | Self::TooManyHeld { .. }
+            | Self::TooManyHeldInAll { .. }
+            | Self::Crowded { .. }
             | Self::Draining { .. } => Lifetime::None,
             Self::NoSuchPath
             | Self::ChannelName(_)

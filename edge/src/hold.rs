@@ -7,12 +7,15 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::metrics::{Counted, Metrics};
+use crate::settings::Settings;
 
 /// The requests that one channel holds.
 #[derive(Debug)]
 pub(crate) struct Holds {
     now: AtomicUsize,
     limit: usize,
+    /// Of all channels together.
+    limit_of_all: usize,
     longest: Duration,
     metrics: Metrics,
 }
@@ -22,14 +25,17 @@ pub(crate) struct Holds {
 pub(crate) enum Unfulfilled {
     /// The channel holds as many requests as it may.
     Full { limit: usize },
+    /// All channels together hold as many requests as they may.
+    AllFull { limit: usize },
     /// It was held as long as it may be.
     Timeout { after: Duration },
 }
 
 impl Holds {
-    /// At most `limit` requests at once, each for at most `longest`.
-    pub(crate) fn new(limit: usize, longest: Duration, metrics: Metrics) -> Self {
-        Self { now: AtomicUsize::new(0), limit, longest, metrics }
+    /// As many requests at once as the settings allow, each for at most `longest`.
+    pub(crate) fn new(settings: &Settings, longest: Duration, metrics: Metrics) -> Self {
+        let (limit, limit_of_all) = (settings.held_per_channel, settings.held);
+        Self { now: AtomicUsize::new(0), limit, limit_of_all, longest, metrics }
     }
 
     /// What `judge` makes of the first state that it has an answer to: of the present one at once, else of each that
@@ -60,11 +66,15 @@ impl Holds {
 
     fn hold(&self) -> Result<Hold<'_>, Unfulfilled> {
         let hold = Hold { now: &self.now, _counted: Counted::on(&self.metrics.held) };
-        if self.now.fetch_add(1, Ordering::Relaxed) < self.limit {
-            return Ok(hold);
-        }
+        let here = self.now.fetch_add(1, Ordering::Relaxed);
+        let in_all = usize::try_from(self.metrics.held.get()).unwrap_or_default();
+        let refusal = match (self.limit, self.limit_of_all) {
+            (limit, _) if here >= limit => Unfulfilled::Full { limit },
+            (_, limit) if in_all > limit => Unfulfilled::AllFull { limit },
+            _ => return Ok(hold),
+        };
         self.metrics.holds_refused.inc();
-        Err(Unfulfilled::Full { limit: self.limit })
+        Err(refusal)
     }
 }
 

@@ -5,10 +5,12 @@
 //! shell around it. A playlist is rendered once per change and compressed at most once; every viewer gets a clone.
 
 mod accept;
+mod admission;
 mod annex;
 mod body;
 pub mod channel;
 mod connection;
+mod cores;
 mod directives;
 mod error;
 mod hold;
@@ -19,6 +21,7 @@ mod metrics;
 mod page;
 mod progress;
 mod range;
+mod refusal;
 mod request;
 mod response;
 mod server;

@@ -1,5 +1,8 @@
 use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
+use hyper::StatusCode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,12 +25,18 @@ pub struct Metrics {
     pub holds_refused: Counter,
     /// Responses, by kind and status.
     pub requests: Family<RequestLabels, Counter>,
+    /// Those of them that have been looked up: of status 200, by kind.
+    succeeded: Arc<[OnceLock<Counter>; Kind::COUNT]>,
     /// Bytes written to viewers, heads included.
     pub sent_bytes: Counter,
     /// Connections open now.
     pub connections: Gauge,
-    /// Connections closed at once because as many were open as may be.
+    /// Connections that were told to come again, or closed at once, because as many were open as may be.
     pub connections_refused: Counter,
+    /// New viewers turned away because the server was late or nearly full.
+    pub viewers_refused: Counter,
+    /// How late what is due is done, in seconds, smoothed over a second: of the thread that is latest.
+    pub lag_seconds: Gauge<f64, AtomicU64>,
     /// Connections ended because their peer took nothing of what it had asked for.
     pub connections_stalled: Counter,
     /// TLS handshakes completed.
@@ -81,6 +90,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    const COUNT: usize = Self::Other as usize + 1;
+
     /// What a name stands for.
     pub(crate) fn of(item: Item) -> Self {
         match item {
@@ -127,6 +138,12 @@ impl Metrics {
             metrics.connections_refused.clone(),
         );
         registry.register(
+            "viewers_refused",
+            "New viewers turned away because the server was late or nearly full",
+            metrics.viewers_refused.clone(),
+        );
+        registry.register("lag_seconds", "How late what is due is done, smoothed", metrics.lag_seconds.clone());
+        registry.register(
             "connections_stalled",
             "Connections ended because their peer took nothing of what it had asked for",
             metrics.connections_stalled.clone(),
@@ -163,8 +180,13 @@ impl Metrics {
         Text::new(playlist.to_string().into(), self.gzips_built.clone())
     }
 
-    pub(crate) fn count_request(&self, kind: Kind, status: u16) {
-        self.requests.get_or_create(&RequestLabels { kind, status }).inc();
+    pub(crate) fn count_request(&self, kind: Kind, status: StatusCode) {
+        let (answered, status) = (status == StatusCode::OK, status.as_u16());
+        let count = || self.requests.get_or_create_owned(&RequestLabels { kind, status });
+        match self.succeeded.get(kind as usize).filter(|_| answered) {
+            Some(counter) => counter.get_or_init(count).inc(),
+            None => count().inc(),
+        };
     }
 }
 

@@ -1,9 +1,12 @@
-//! Whether an HTTP/2 peer takes what it asked for.
+//! Whether a peer asks, and takes what it has asked for: one timer for each connection, which is not touched when all goes
+//! well, and looks from time to time instead.
 //!
-//! HTTP/1 answers are written to the socket, whose deadline covers them. HTTP/2 has flow control of its own (RFC 9113
-//! 5.2): a peer that grants a window of nothing lets the answers wait in our memory while the socket is idle, and answers
-//! pings all the while. So what is out is counted: every body from when it is made until it is dropped, and every chunk
-//! of it until the HTTP stack has taken its last byte, for which the peer has to grant as much of its window.
+//! What waits for a peer, waits in one of two places. In the socket: the HTTP stack flushes after at most a few chunks, so
+//! that a deadline from flush to flush cuts off who takes nothing as well as who takes a byte at a time. Or, on HTTP/2, which
+//! has flow control of its own (RFC 9113 5.2), in our memory: a peer that grants a window of nothing lets the answers wait
+//! there while the socket is idle, and answers pings all the while. So what is out is counted: every body from when it is
+//! made until it is dropped, and every chunk of it until the HTTP stack has taken its last byte, for which the peer has to
+//! grant as much of its window.
 
 use std::io;
 use std::pin::Pin;
@@ -28,12 +31,14 @@ pub(crate) struct Progress(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     protocol: Protocol,
-    /// Requests whose answer is not made yet, held ones included, on HTTP/2.
+    /// Requests whose answer is not made yet, held ones included.
     asked: usize,
-    /// Bodies and chunks that have not been taken, on HTTP/2.
+    /// Bodies that have not been taken, and on HTTP/2 their chunks.
     out: usize,
     /// When something was last taken; before that, since when something is out, or nothing is asked.
     since: Instant,
+    /// Since when a write, or the flush that it belongs to, waits for room in the socket.
+    writing: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +61,7 @@ pub(crate) enum Verdict {
 impl Progress {
     /// Of a connection that has just begun.
     pub(crate) fn new() -> Self {
-        let state = State { protocol: Protocol::Unknown, asked: 0, out: 0, since: Instant::now() };
+        let state = State { protocol: Protocol::Unknown, asked: 0, out: 0, since: Instant::now(), writing: None };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -69,9 +74,26 @@ impl Progress {
         Asked(self.clone())
     }
 
-    /// Returns once the peer has asked for nothing, or has taken nothing, for too long. Never on HTTP/1, where the HTTP
-    /// stack and the socket see to that. Who is told that it has asked for nothing has as long again.
+    /// Whether the peer has asked by HTTP/1, by which it cannot be told that the connection ends.
+    pub(crate) fn speaks_http1(&self) -> bool {
+        self.state().protocol == Protocol::Http1
+    }
+
+    /// A write or a flush has to wait for the peer.
+    pub(crate) fn writes(&self) {
+        self.state().writing.get_or_insert_with(Instant::now);
+    }
+
+    /// Everything that was written has been flushed.
+    pub(crate) fn flushed(&self) {
+        self.state().writing = None;
+    }
+
+    /// Returns once the peer has asked for nothing, or has taken nothing, for too long. Who is told that it has asked for
+    /// nothing has as long again.
     pub(crate) async fn ends(&self, settings: &Settings) -> Verdict {
+        // What begins meanwhile has this long at least.
+        let shortest = settings.write_timeout.min(settings.head_timeout);
         loop {
             let now = Instant::now();
             let deadline = self.state().deadline(settings);
@@ -81,10 +103,9 @@ impl Progress {
                     return verdict;
                 }
                 Some((at, _)) => at,
-                None => now + settings.write_timeout,
+                None => now + shortest,
             };
-            // What begins meanwhile has this long at least.
-            sleep_until(deadline.min(now + settings.write_timeout)).await;
+            sleep_until(deadline.min(now + shortest)).await;
         }
     }
 
@@ -94,13 +115,15 @@ impl Progress {
 }
 
 impl State {
+    /// When the connection is over if nothing changes, and why.
     fn deadline(&self, settings: &Settings) -> Option<(Instant, Verdict)> {
-        match self.protocol {
-            Protocol::Http1 => None,
-            _ if self.out > 0 => Some((self.since + settings.write_timeout, Verdict::Stalled)),
-            _ if self.asked > 0 => None,
+        let written = self.writing.map(|since| (since + settings.write_timeout, Verdict::Stalled));
+        let taken = match self.protocol {
+            Protocol::Http2 if self.out > 0 => Some((self.since + settings.write_timeout, Verdict::Stalled)),
+            _ if self.asked + self.out > 0 || self.writing.is_some() => None,
             _ => Some((self.since + settings.head_timeout, Verdict::Idle)),
-        }
+        };
+        [written, taken].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }
 
@@ -108,11 +131,11 @@ impl State {
 pub(crate) struct Asked(Progress);
 
 impl Asked {
-    /// The answer's body, counted until it is taken where that is HTTP/2's to say.
+    /// The answer's body, counted until it is taken.
     pub(crate) fn answered(self, body: Body) -> Tracked {
-        let http2 = self.0.state().protocol == Protocol::Http2;
-        let out = (http2 && body.len() > 0).then(|| Out::new(&self.0));
-        Tracked { body, rest: Bytes::new(), out }
+        let http2 = !self.0.speaks_http1();
+        let out = (body.len() > 0).then(|| Out::new(&self.0));
+        Tracked { body, rest: Bytes::new(), out, http2 }
     }
 }
 
@@ -160,8 +183,10 @@ pub(crate) struct Tracked {
     body: Body,
     /// What is left of the chunk that is being sent.
     rest: Bytes,
-    /// `None` on HTTP/1, whose chunks pass as they are.
+    /// `None` when it is empty.
     out: Option<Out>,
+    /// On HTTP/1 its chunks pass as they are.
+    http2: bool,
 }
 
 impl hyper::body::Body for Tracked {
@@ -178,8 +203,10 @@ impl hyper::body::Body for Tracked {
             }
         }
         let chunk = match &this.out {
-            Some(out) => Chunk { bytes: this.rest.split_to(this.rest.len().min(CHUNK)), out: Some(Out::new(&out.0)) },
-            None => Chunk { bytes: std::mem::take(&mut this.rest), out: None },
+            Some(out) if this.http2 => {
+                Chunk { bytes: this.rest.split_to(this.rest.len().min(CHUNK)), out: Some(Out::new(&out.0)) }
+            }
+            _ => Chunk { bytes: std::mem::take(&mut this.rest), out: None },
         };
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }

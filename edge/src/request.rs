@@ -7,7 +7,7 @@ use crate::metrics::Kind;
 
 /// What a viewer asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Request {
+pub(crate) enum Request<'a> {
     /// `/`: the page that lists the channels.
     Index,
     /// `/watch/CHANNEL`: the page that plays one.
@@ -19,7 +19,7 @@ pub(crate) enum Request {
     /// `/publish/CHANNEL/`: the same, with a slash that does not belong there.
     PublishSlash(ChannelName),
     /// `/assets/NAME`: what the pages need.
-    Asset(String),
+    Asset(&'a str),
     /// `/channels.json`: the channels that are live.
     Channels,
     /// `/live/CHANNEL/index.m3u8`.
@@ -29,12 +29,12 @@ pub(crate) enum Request {
     /// `/live/CHANNEL/RENDITION/index.m3u8`.
     Media {
         channel: ChannelName,
-        rendition: String,
+        rendition: &'a str,
         /// Judged by the channel: after its end they are ignored, whatever they say.
         directives: Result<Directives, directives::Error>,
     },
     /// `/live/CHANNEL/RENDITION/NAME`: a part, a segment or an init section.
-    Resource { channel: ChannelName, rendition: String, name: Name },
+    Resource { channel: ChannelName, rendition: &'a str, name: Name },
 }
 
 const PLAYLIST: &str = "index.m3u8";
@@ -45,10 +45,10 @@ pub(crate) fn thumbnail(channel: &ChannelName) -> String {
     format!("/live/{channel}/{THUMBNAIL}")
 }
 
-impl Request {
+impl<'a> Request<'a> {
     /// Reads a path and a query as they were sent. Nothing is percent-decoded: no name that is served needs escaping, so
     /// whatever is escaped, doubled or climbs up is no name.
-    pub(crate) fn parse(path: &str, query: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn parse(path: &'a str, query: Option<&str>) -> Result<Self, Error> {
         let mut segments = path.strip_prefix('/').ok_or(Error::NoSuchPath)?.split('/');
         // One more than the longest route, to see that nothing follows it.
         let route: [Option<&str>; 5] = std::array::from_fn(|_| segments.next());
@@ -59,17 +59,15 @@ impl Request {
             [Some("watch"), Some(channel), Some(""), None, _] => Ok(Self::WatchSlash(channel.parse()?)),
             [Some("publish"), Some(channel), None, ..] => Ok(Self::Publish(channel.parse()?)),
             [Some("publish"), Some(channel), Some(""), None, _] => Ok(Self::PublishSlash(channel.parse()?)),
-            [Some("assets"), Some(name), None, ..] => Ok(Self::Asset(name.into())),
+            [Some("assets"), Some(name), None, ..] => Ok(Self::Asset(name)),
             [Some("live"), Some(channel), Some(PLAYLIST), None, ..] => Ok(Self::Multivariant(channel.parse()?)),
             [Some("live"), Some(channel), Some(THUMBNAIL), None, ..] => Ok(Self::Thumbnail(channel.parse()?)),
-            [Some("live"), Some(channel), Some(rendition), Some(PLAYLIST), None] => Ok(Self::Media {
-                channel: channel.parse()?,
-                rendition: rendition.into(),
-                directives: Directives::parse(query),
-            }),
+            [Some("live"), Some(channel), Some(rendition), Some(PLAYLIST), None] => {
+                Ok(Self::Media { channel: channel.parse()?, rendition, directives: Directives::parse(query) })
+            }
             [Some("live"), Some(channel), Some(rendition), Some(name), None] => {
                 let name = name.parse().map_err(|_| Error::NoSuchPath)?;
-                Ok(Self::Resource { channel: channel.parse()?, rendition: rendition.into(), name })
+                Ok(Self::Resource { channel: channel.parse()?, rendition, name })
             }
             _ => Err(Error::NoSuchPath),
         }
@@ -101,7 +99,7 @@ mod tests {
     #[test]
     fn paths_become_requests() {
         let main: ChannelName = "main".parse().unwrap();
-        let video = String::from("video");
+        let rendition = "video";
         let name: Name = "part17-a.m4s".parse().unwrap();
         let cases = [
             ("/", Request::Index),
@@ -110,18 +108,18 @@ mod tests {
             ("/watch/main/", Request::WatchSlash(main.clone())),
             ("/publish/main", Request::Publish(main.clone())),
             ("/publish/main/", Request::PublishSlash(main.clone())),
-            ("/assets/watch-Bx3_9-aQ.js", Request::Asset("watch-Bx3_9-aQ.js".into())),
+            ("/assets/watch-Bx3_9-aQ.js", Request::Asset("watch-Bx3_9-aQ.js")),
             ("/live/main/index.m3u8", Request::Multivariant(main.clone())),
             (&thumbnail(&main), Request::Thumbnail(main.clone())),
             (
                 "/live/main/video/index.m3u8",
                 Request::Media {
                     channel: main.clone(),
-                    rendition: video.clone(),
+                    rendition,
                     directives: Ok(Directives { until: Until::Segment(7), skip: None }),
                 },
             ),
-            ("/live/main/video/part17-a.m4s", Request::Resource { channel: main, rendition: video, name }),
+            ("/live/main/video/part17-a.m4s", Request::Resource { channel: main, rendition, name }),
         ];
         for (path, expected) in cases {
             assert_eq!(Request::parse(path, Some("_HLS_msn=7")), Ok(expected), "{path}");

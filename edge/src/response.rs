@@ -1,11 +1,13 @@
 //! What goes out. No response carries a validator (`ETag`, `Last-Modified`): media never changes, so that nobody has to ask
 //! again, and a playlist has changed whenever a player asks.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -28,8 +30,8 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("Age, Content-Length, Cont
 const PREFLIGHT_SECONDS: u64 = 86_400;
 /// A day: the address of a page does not change with the programme.
 const MOVED: Lifetime = Lifetime::Seconds(86_400);
-/// When a viewer that was turned away comes again.
-const RETRY_SECONDS: u64 = 1;
+/// As many headers as an answer has at most, for which memory is taken once.
+const HEADERS: usize = 10;
 
 /// How long caches may keep a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +55,19 @@ impl Lifetime {
             Self::None => HeaderValue::from_static("no-store"),
             Self::Revalidated => HeaderValue::from_static("no-cache"),
             Self::Forever => HeaderValue::from_static("public, max-age=31536000, immutable"),
-            Self::Seconds(seconds) => HeaderValue::try_from(format!("public, max-age={seconds}"))
-                .unwrap_or(HeaderValue::from_static("no-store")),
+            Self::Seconds(seconds) => {
+                let text = || format!("public, max-age={seconds}");
+                match usize::try_from(seconds).ok().and_then(|seconds| WRITTEN.get(seconds)) {
+                    Some(written) => HeaderValue::from_static(written.get_or_init(|| text().leak())),
+                    None => HeaderValue::try_from(text()).unwrap_or(HeaderValue::from_static("no-store")),
+                }
+            }
         }
     }
 }
+
+/// What lifetimes of so many seconds are in words: there are few, and every playlist has one.
+static WRITTEN: [OnceLock<&str>; 128] = [const { OnceLock::new() }; 128];
 
 /// A text, compressed where `gzip` allows it and that makes it smaller.
 pub(crate) fn text(text: &Text, content_type: &'static str, lifetime: Lifetime, gzip: bool) -> Response<Body> {
@@ -112,8 +122,8 @@ pub(crate) fn error(error: &Error) -> Response<Body> {
     let status = error.status();
     let channel = error.channel().map(touchline_media::ChannelName::as_str);
     let mut response = json(status, error.lifetime(), &Words { error: error.to_string(), channel, hint: error.hint() });
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS.into());
+    if let Some(seconds) = error.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     match error {
         Error::Method => {
@@ -163,6 +173,7 @@ fn of(status: StatusCode, content_type: &'static str, lifetime: Lifetime, body: 
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    *headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, len.into());
     headers.insert(CACHE_CONTROL, lifetime.header());

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use touchline_tls::Listener;
 
 use crate::annex::Site;
-use crate::connection;
+use crate::cores::{Cores, Entrant};
+use crate::metrics::Metrics;
+use crate::refusal::Refusals;
 use crate::settings::Settings;
 
 /// How long accepting pauses when the process has run out of descriptors or memory.
@@ -26,48 +28,50 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     let site = site.into();
+    let cores = Arc::new(Cores::start(&site, settings, &shutdown));
     let room = Arc::new(Semaphore::new(settings.connections.min(Semaphore::MAX_PERMITS)));
-    let mut open = JoinSet::new();
+    let mut doors = JoinSet::new();
     for listener in listeners {
-        open.spawn(admit(listener, site.clone(), settings, Arc::clone(&room), shutdown.clone()));
+        let (cores, room, metrics) = (Arc::clone(&cores), Arc::clone(&room), site.hub().metrics().clone());
+        doors.spawn(admit(listener, cores, room, metrics, shutdown.clone()));
     }
-    while open.join_next().await.is_some() {}
+    while doors.join_next().await.is_some() {}
+    site.hub().drain();
+    if let Some(cores) = Arc::into_inner(cores) {
+        cores.end().await;
+    }
 }
 
 /// Lets viewers in as long as there is room for them.
-async fn admit(listener: Listener, site: Site, settings: Settings, room: Arc<Semaphore>, shutdown: CancellationToken) {
-    let mut connections = JoinSet::new();
+async fn admit(
+    listener: Listener,
+    cores: Arc<Cores>,
+    room: Arc<Semaphore>,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+) {
+    let refusals = Refusals::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer)) => match Arc::clone(&room).try_acquire_owned() {
-                Ok(place) => {
-                    let (tls, site, shutdown) = (listener.tls().cloned(), site.clone(), shutdown.clone());
-                    connections.spawn(async move {
-                        connection::serve(stream, peer, tls, site, settings, shutdown).await;
-                        drop(place);
-                    });
-                }
-                Err(_) => {
-                    site.hub().metrics().connections_refused.inc();
-                }
-            },
-            Err(error) => pause_after(&error).await,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        let tls = listener.tls().cloned();
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            metrics.connections_refused.inc();
+            refusals.tell(stream, tls.is_some(), cores.admission().retry_after());
+            continue;
+        };
+        if let Err(error) = cores.deal(Entrant { stream, peer, tls, place }) {
+            tracing::warn!(%peer, %error, "a viewer's connection could not be handed over");
         }
-    }
-    drop(listener);
-    site.hub().drain();
-    let all_done = async { while connections.join_next().await.is_some() {} };
-    if timeout(settings.drain, all_done).await.is_err() {
-        tracing::warn!(
-            connections = connections.len(),
-            "viewers were cut off: they did not take their last responses in time"
-        );
-        connections.shutdown().await;
     }
 }
 

@@ -1,14 +1,15 @@
 use std::fs::File;
+use std::sync::Arc;
 
 use hyper::header::{HeaderMap, IF_RANGE, RANGE};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use touchline_media::{ChannelName, Kind as MediaKind};
-use touchline_packager::{Name, Resource};
+use touchline_packager::{Name, RenditionId, Resource};
 
 use crate::body::Body;
-use crate::channel::Content;
+use crate::channel::{Channel, Content};
 use crate::directives::{self, Directives, Until};
 use crate::error::Error;
 use crate::hub::Hub;
@@ -28,21 +29,28 @@ const LISTING_SECONDS: u64 = 1;
 /// read buffer with it.
 pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>) -> Response<Body> {
     let head = request.method() == Method::HEAD;
-    let (kind, outcome) = match *request.method() {
-        Method::GET | Method::HEAD => match Request::parse(request.uri().path(), request.uri().query()) {
-            Ok(asked) => {
-                let wishes = Wishes::of(request.headers());
-                drop(request);
-                (asked.kind(), answer(hub, asked, wishes).await)
-            }
-            Err(error) => (Kind::Other, Err(error)),
-        },
-        Method::OPTIONS => (Kind::Preflight, Ok(response::preflight())),
-        _ => (Kind::Other, Err(Error::Method)),
+    let wishes = Wishes::of(request.headers());
+    let (kind, sought) = seek(hub, &request, wishes);
+    drop(request);
+    let outcome = match sought {
+        Ok(sought) => sought.answer(wishes).await,
+        Err(error) => Err(error),
     };
     let response = outcome.unwrap_or_else(|error| response::error(&error));
-    hub.metrics().count_request(kind, response.status().as_u16());
+    hub.metrics().count_request(kind, response.status());
     response::finish(response, head)
+}
+
+/// Whether it is the first request of a viewer: players load the multivariant playlist once.
+pub(crate) fn is_new_viewer<B>(request: &hyper::Request<B>) -> bool {
+    matches!(Request::parse(request.uri().path(), None), Ok(Request::Multivariant(_)))
+}
+
+/// What a new viewer is told that is to come again after so many seconds.
+pub(crate) fn turn_away<B>(hub: &Hub, request: &hyper::Request<B>, retry_after: u64) -> Response<Body> {
+    let response = response::error(&Error::Crowded { retry_after });
+    hub.metrics().count_request(Kind::Multivariant, response.status());
+    response::finish(response, request.method() == Method::HEAD)
 }
 
 /// What the headers of a request say about the form of its answer.
@@ -60,21 +68,74 @@ impl Wishes {
     }
 }
 
-async fn answer(hub: &Hub, asked: Request, wishes: Wishes) -> Result<Response<Body>, Error> {
-    match asked {
-        Request::Index => page::index(wishes.gzip),
-        Request::Watch(_) => page::watch(wishes.gzip),
-        Request::WatchSlash(channel) => Ok(response::moved(format!("/watch/{channel}"))),
-        Request::Publish(_) => page::publish(wishes.gzip),
-        Request::PublishSlash(channel) => Ok(response::moved(format!("/publish/{channel}"))),
-        Request::Asset(name) => page::asset(&name, wishes.gzip),
-        Request::Channels => Ok(channels(hub)),
-        Request::Multivariant(channel) => multivariant(hub, &channel, wishes).await,
-        Request::Thumbnail(channel) => thumbnail(hub, &channel),
+/// What a request leads to.
+enum Sought {
+    /// What does not have to be waited for.
+    Found(Response<Body>),
+    Multivariant(Arc<Channel>),
+    Playlist {
+        channel: Arc<Channel>,
+        id: RenditionId,
+        directives: Result<Directives, directives::Error>,
+    },
+    Resource {
+        channel: Arc<Channel>,
+        id: RenditionId,
+        media: MediaKind,
+        name: Name,
+    },
+}
+
+/// What a request asks for, and where that is.
+fn seek<B>(hub: &Hub, request: &hyper::Request<B>, wishes: Wishes) -> (Kind, Result<Sought, Error>) {
+    match *request.method() {
+        Method::GET | Method::HEAD => match Request::parse(request.uri().path(), request.uri().query()) {
+            Ok(asked) => (asked.kind(), find(hub, asked, wishes.gzip)),
+            Err(error) => (Kind::Other, Err(error)),
+        },
+        Method::OPTIONS => (Kind::Preflight, Ok(Sought::Found(response::preflight()))),
+        _ => (Kind::Other, Err(Error::Method)),
+    }
+}
+
+fn find(hub: &Hub, asked: Request<'_>, gzip: bool) -> Result<Sought, Error> {
+    let found = match asked {
+        Request::Index => page::index(gzip)?,
+        Request::Watch(_) => page::watch(gzip)?,
+        Request::WatchSlash(channel) => response::moved(format!("/watch/{channel}")),
+        Request::Publish(_) => page::publish(gzip)?,
+        Request::PublishSlash(channel) => response::moved(format!("/publish/{channel}")),
+        Request::Asset(name) => page::asset(name, gzip)?,
+        Request::Channels => channels(hub),
+        Request::Thumbnail(channel) => thumbnail(hub, &channel)?,
+        Request::Multivariant(channel) => return Ok(Sought::Multivariant(hub.channel(&channel)?)),
         Request::Media { channel, rendition, directives } => {
-            playlist(hub, &channel, &rendition, directives, wishes).await
+            let channel = hub.channel(&channel)?;
+            let (id, _) = channel.find(rendition)?;
+            return Ok(Sought::Playlist { channel, id, directives });
         }
-        Request::Resource { channel, rendition, name } => resource(hub, &channel, &rendition, name, wishes).await,
+        Request::Resource { channel, rendition, name } => {
+            let channel = hub.channel(&channel)?;
+            let (id, media) = channel.find(rendition)?;
+            return Ok(Sought::Resource { channel, id, media, name });
+        }
+    };
+    Ok(Sought::Found(found))
+}
+
+impl Sought {
+    /// The answer, as soon as there is one.
+    async fn answer(self, wishes: Wishes) -> Result<Response<Body>, Error> {
+        match self {
+            Self::Found(response) => Ok(response),
+            Self::Multivariant(channel) => {
+                let text = channel.multivariant().await?;
+                let lifetime = changing(channel.presentation().target_duration);
+                Ok(response::text(&text, response::PLAYLIST, lifetime, wishes.gzip))
+            }
+            Self::Playlist { channel, id, directives } => playlist(&channel, id, directives, wishes.gzip).await,
+            Self::Resource { channel, id, media, name } => resource(&channel, id, media, name, wishes.range).await,
+        }
     }
 }
 
@@ -84,33 +145,6 @@ fn channels(hub: &Hub) -> Response<Body> {
         channels: Vec<Listing>,
     }
     response::json(StatusCode::OK, Lifetime::Seconds(LISTING_SECONDS), &Channels { channels: hub.channels() })
-}
-
-async fn multivariant(hub: &Hub, channel: &ChannelName, wishes: Wishes) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
-    let text = channel.multivariant().await?;
-    let lifetime = changing(channel.presentation().target_duration);
-    Ok(response::text(&text, response::PLAYLIST, lifetime, wishes.gzip))
-}
-
-async fn playlist(
-    hub: &Hub,
-    channel: &ChannelName,
-    rendition: &str,
-    directives: Result<Directives, directives::Error>,
-    wishes: Wishes,
-) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
-    let target_duration = channel.presentation().target_duration;
-    // What a URL with directives stands for is there when it is answered, and a player asks for each but once.
-    let lifetime = match directives.as_ref().map(|directives| directives.until) {
-        Ok(Until::Segment(_) | Until::Part(..)) => Lifetime::Seconds(6 * u64::from(target_duration)),
-        Ok(Until::Now) | Err(_) => changing(target_duration),
-    };
-    let skip = directives.as_ref().ok().and_then(|directives| directives.skip);
-    let (id, _) = channel.find(rendition)?;
-    let version = channel.playlist(id, directives).await?;
-    Ok(response::text(version.text(skip), response::PLAYLIST, lifetime, wishes.gzip))
 }
 
 fn thumbnail(hub: &Hub, channel: &ChannelName) -> Result<Response<Body>, Error> {
@@ -124,27 +158,42 @@ fn changing(target_duration: u32) -> Lifetime {
     Lifetime::Seconds(u64::from(target_duration / 2).max(1))
 }
 
-async fn resource(
-    hub: &Hub,
-    channel: &ChannelName,
-    rendition: &str,
-    name: Name,
-    wishes: Wishes,
+async fn playlist(
+    channel: &Channel,
+    id: RenditionId,
+    directives: Result<Directives, directives::Error>,
+    gzip: bool,
 ) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
-    let (id, kind) = channel.find(rendition)?;
+    let target_duration = channel.presentation().target_duration;
+    // What a URL with directives stands for is there when it is answered, and a player asks for each but once.
+    let lifetime = match directives.as_ref().map(|directives| directives.until) {
+        Ok(Until::Segment(_) | Until::Part(..)) => Lifetime::Seconds(6 * u64::from(target_duration)),
+        Ok(Until::Now) | Err(_) => changing(target_duration),
+    };
+    let skip = directives.as_ref().ok().and_then(|directives| directives.skip);
+    let version = channel.playlist(id, directives).await?;
+    Ok(response::text(version.text(skip), response::PLAYLIST, lifetime, gzip))
+}
+
+async fn resource(
+    channel: &Channel,
+    id: RenditionId,
+    media: MediaKind,
+    name: Name,
+    range: Option<Range>,
+) -> Result<Response<Body>, Error> {
     let body = match channel.resource(id, name).await? {
         Content::Here(Resource::Whole(data)) => data.into(),
-        Content::Here(Resource::Chunks(chunks)) => chunks.to_vec().into(),
+        Content::Here(Resource::Chunks(chunks)) => chunks.into(),
         Content::File { path, len } => match spawn_blocking(|| File::open(path)).await {
             Ok(Ok(file)) => Body::file(file, len),
             // It was lost, or its time ran out just now.
             Ok(Err(_)) | Err(_) => return Err(channel.missing()),
         },
     };
-    let content_type = match kind {
+    let content_type = match media {
         MediaKind::Video => "video/mp4",
         MediaKind::Audio => "audio/mp4",
     };
-    response::media(body, content_type, wishes.range)
+    response::media(body, content_type, range)
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -57,6 +58,19 @@ impl<'t, 'm> Section<'t, 'm> {
             None => {}
             Some(DeValue::Boolean(value)) => *into = *value,
             Some(_) => self.mistake(name, "must be true or false, without quotes"),
+        }
+    }
+
+    /// A whole number within a range.
+    pub(super) fn number(&mut self, name: &str, range: RangeInclusive<usize>, into: &mut usize) {
+        let Some(value) = self.take(name) else { return };
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => usize::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok(),
+            _ => None,
+        };
+        match number.filter(|number| range.contains(number)) {
+            Some(number) => *into = number,
+            None => self.mistake(name, format!("must be a whole number from {} to {}", range.start(), range.end())),
         }
     }
 

@@ -166,14 +166,59 @@ async fn shutting_down_does_not_wait_for_ever_for_a_viewer() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_at_once() {
+async fn one_connection_too_many_is_told_when_to_come_again() {
     let server = Server::start(Settings { connections: 1, ..Settings::default() });
     let mut first = server.http1().await;
     assert_eq!(first.send_request(get("/")).await.unwrap().status(), StatusCode::OK);
-    let closed = server.connect().await.read(&mut [0; 1]).await;
-    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    let refused = server.http1().await.send_request(get("/")).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!((2..10).contains(&retry_after(&refused)));
     assert_eq!(server.stage.metrics.connections_refused.get(), 1);
     assert_eq!(first.send_request(get("/")).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nearly_full_new_viewers_are_turned_away_and_those_who_watch_are_served() {
+    let server = Server::start(Settings { connections: 2, ..Settings::default() });
+    let (mut first, _second) = (server.http1().await, server.connect().await);
+    let turned_away = async {
+        loop {
+            let response = first.send_request(get("/live/main/index.m3u8")).await.unwrap();
+            first.ready().await.unwrap();
+            if response.status() != StatusCode::OK {
+                return response;
+            }
+        }
+    };
+    let response = tokio::time::timeout(PATIENCE, turned_away).await.expect("it is nearly full");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!((2..10).contains(&retry_after(&response)));
+    assert!(text(response).await.contains("no new viewers are let in at present"));
+    let watched = first.send_request(get("/live/main/video/index.m3u8")).await.unwrap();
+    assert_eq!(watched.status(), StatusCode::OK);
+    assert!(server.stage.metrics.viewers_refused.get() >= 1);
+}
+
+fn retry_after(response: &Response<hyper::body::Incoming>) -> u64 {
+    response.headers()["retry-after"].to_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn threads_of_their_own_serve_and_end() {
+    let server = Server::start(Settings { cores: 2, ..Settings::default() });
+    let mut viewers = Vec::new();
+    for _ in 0..4 {
+        let mut viewer = server.http1().await;
+        assert_eq!(viewer.send_request(get("/live/main/video/index.m3u8")).await.unwrap().status(), StatusCode::OK);
+        viewer.ready().await.unwrap();
+        viewers.push(viewer);
+    }
+    let held = tokio::spawn(viewers.remove(0).send_request(get(HELD)));
+    server.until_held(1).await;
+    server.shutdown.cancel();
+    assert_eq!(held.await.unwrap().unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    server.task.await.unwrap();
+    assert_eq!(server.stage.metrics.connections.get(), 0);
 }
 
 #[tokio::test]

@@ -9,11 +9,12 @@ use std::path::Path;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Processor time in seconds.
-pub(crate) struct Usage {
+#[derive(Debug, Clone)]
+pub struct Usage {
     /// Of the process with all its threads, those that have ended too.
-    pub(crate) total: f64,
+    pub total: f64,
     /// Of the threads that there are, those of one name together.
-    pub(crate) threads: BTreeMap<String, f64>,
+    pub threads: BTreeMap<String, f64>,
 }
 
 /// What has been used between two looks.
@@ -30,7 +31,7 @@ impl Sub for Usage {
 }
 
 /// What a process has used since it began.
-pub(crate) fn usage(process: u32) -> io::Result<Usage> {
+pub fn usage(process: u32) -> io::Result<Usage> {
     let folder = Path::new("/proc").join(process.to_string());
     let (_, total) = stat(&folder)?;
     let mut threads = BTreeMap::new();
@@ -42,8 +43,17 @@ pub(crate) fn usage(process: u32) -> io::Result<Usage> {
     Ok(Usage { total, threads })
 }
 
+/// What a process and its children that are there have used since they began, in seconds.
+pub fn family(process: u32) -> io::Result<f64> {
+    let folder = Path::new("/proc").join(process.to_string());
+    let children = std::fs::read_to_string(folder.join("task").join(process.to_string()).join("children"))?;
+    let children =
+        children.split_whitespace().map(|child| stat(&Path::new("/proc").join(child)).map(|(_, seconds)| seconds));
+    Ok(stat(&folder)?.1 + children.sum::<io::Result<f64>>()?)
+}
+
 /// What all processes have used since the machine began, in seconds.
-pub(crate) fn machine() -> io::Result<f64> {
+pub fn machine() -> io::Result<f64> {
     let stat = std::fs::read_to_string("/proc/stat")?;
     // The first line sums up all cores: user, nice, system; idle and what comes of waiting; irq, softirq. The rest is the
     // hypervisor's.
@@ -54,7 +64,7 @@ pub(crate) fn machine() -> io::Result<f64> {
 }
 
 /// The most memory that a process has had, in bytes.
-pub(crate) fn peak_memory(process: u32) -> io::Result<u64> {
+pub fn peak_memory(process: u32) -> io::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
