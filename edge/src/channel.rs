@@ -17,6 +17,7 @@ use crate::hold::{Holds, Unfulfilled};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::spool::{self, Folder};
+use crate::steering::Steering;
 use crate::text::Text;
 use crate::thumbnail::Thumbnail;
 use crate::version::Version;
@@ -69,6 +70,8 @@ pub(crate) struct Channel {
     metrics: Metrics,
     /// Where segments far from the live edge are kept; `None`: in memory.
     folder: Option<Folder>,
+    /// By which pathways viewers get it; `None`: they stay where they are.
+    steering: Option<Steering>,
 }
 
 /// What a viewer gets of a rendition.
@@ -122,7 +125,13 @@ impl Channel {
             holds,
             metrics,
             folder,
+            steering: None,
         }
+    }
+
+    /// The same, offered by several pathways.
+    pub(crate) fn steered(self, steering: Option<Steering>) -> Self {
+        Self { steering, ..self }
     }
 
     /// The multivariant playlist, as soon as there is one.
@@ -230,7 +239,8 @@ impl Channel {
         }
         let windows: Vec<MutexGuard<'_, Window>> = self.renditions.iter().map(Rendition::window).collect();
         let windows: Vec<&Window> = windows.iter().map(|window| &**window).collect();
-        let text = multivariant(&self.presentation, &windows);
+        let pathways = self.steering.as_ref().map(|steering| steering.pathways(&self.name));
+        let text = multivariant(&self.presentation, &windows, pathways.as_ref());
         self.multivariant.send_if_modified(|state| {
             state.ended |= ended;
             let Some(text) = text else { return ended };

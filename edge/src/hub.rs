@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use touchline_media::ChannelName;
@@ -11,6 +11,7 @@ use crate::listing::Listing;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::spool::{Folder, Spool};
+use crate::steering::Steering;
 
 /// The channels that an edge serves. Clones share them.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ struct Inner {
     settings: Settings,
     metrics: Metrics,
     spool: Option<Spool>,
+    steering: OnceLock<Steering>,
 }
 
 impl Hub {
@@ -37,14 +39,27 @@ impl Hub {
     }
 
     fn with(settings: Settings, metrics: Metrics, spool: Option<Spool>) -> Self {
-        Self(Arc::new(Inner { channels: DashMap::new(), draining: AtomicBool::new(false), settings, metrics, spool }))
+        Self(Arc::new(Inner {
+            channels: DashMap::new(),
+            draining: AtomicBool::new(false),
+            settings,
+            metrics,
+            spool,
+            steering: OnceLock::new(),
+        }))
+    }
+
+    /// Offers the channels that open from now on by several pathways. The first call counts.
+    pub fn steer(&self, steering: Steering) {
+        // A second one would offer what the first one's manifests do not know.
+        let _ = self.0.steering.set(steering);
     }
 
     /// Lets viewers into a channel, in place of whatever had its name, and hands out the one end that is written.
     pub fn open(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
         let folder = self.folder(&name, &presentation);
         let channel = Channel::new(name.clone(), presentation, &self.0.settings, self.0.metrics.clone(), folder);
-        let channel = Arc::new(channel);
+        let channel = Arc::new(channel.steered(self.0.steering.get().cloned()));
         if let Some(before) = self.0.channels.insert(name, Arc::clone(&channel)) {
             before.close(Closed::Removed);
         }

@@ -26,6 +26,7 @@ mod service;
 mod settings;
 mod socket;
 pub mod spool;
+pub mod steering;
 mod text;
 mod thumbnail;
 mod version;

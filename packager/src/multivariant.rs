@@ -5,7 +5,7 @@ use m3u8_rs::{
 };
 use touchline_media::{Kind, Language};
 
-use crate::{Coding, Media, Presentation, Rates, Rendition, RenditionId, Window};
+use crate::{Coding, Media, Pathways, Presentation, Rates, Rendition, RenditionId, Window};
 
 /// How much a peak may still rise, in per cent: players keep the multivariant playlist that they join with.
 const HEADROOM_PERCENT: u64 = 10;
@@ -24,8 +24,8 @@ const AUDIO_NAME: &str = "audio";
 /// The multivariant playlist (RFC 8216bis 4.4.6); `None` until there is something to play in every rendition.
 ///
 /// `windows` are those of the presentation's renditions, in their order. One that is in a gap is left out while another of
-/// its kind is not: players that join would choose it, and find nothing.
-pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<String> {
+/// its kind is not: players that join would choose it, and find nothing. With `pathways`, everything is offered on each.
+pub fn multivariant(presentation: &Presentation, windows: &[&Window], pathways: Option<&Pathways>) -> Option<String> {
     let kind = |window: &Window| presentation.rendition(window.rendition()).map(Rendition::kind);
     let goes_on = |other: &Window, window| kind(other) == kind(window) && !other.in_gap();
     let mut shown = Vec::with_capacity(windows.len());
@@ -61,6 +61,10 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
         alternatives: groups.iter().chain(&foreign).filter(named).flat_map(Group::alternatives).collect(),
         variants,
         ..MasterPlaylist::default()
+    };
+    let playlist = match pathways {
+        Some(pathways) => pathways.spread(playlist),
+        None => playlist,
     };
     let mut text = Vec::new();
     playlist.write_to(&mut text).ok()?;

@@ -18,6 +18,7 @@ mod gaps;
 mod leaving;
 mod opus;
 mod part_target;
+mod pathways;
 mod playlists;
 mod properties;
 mod rungs;
