@@ -3,9 +3,11 @@
 mod keys;
 mod ladder;
 mod listen;
+mod membership;
 mod profile;
 mod section;
 mod srt;
+mod steering;
 mod tls;
 mod webrtc;
 
@@ -22,6 +24,7 @@ use crate::webhook;
 pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
 pub(crate) use self::listen::{Listen, Switch};
+pub(crate) use self::membership::Membership;
 use self::profile::Profile;
 use self::section::Section;
 pub(crate) use self::srt::{Passphrases, Srt};
@@ -59,6 +62,10 @@ pub(crate) struct Config {
     pub(crate) webhook: Option<webhook::Settings>,
     /// What happens to who publishes when another comes.
     pub(crate) takeover: Takeover,
+    /// How this node finds the others.
+    pub(crate) membership: Membership,
+    /// How viewers are led to several pathways.
+    pub(crate) steering: Option<touchline_edge::steering::Settings>,
 }
 
 /// What happens to who publishes into a channel when another comes who may.
@@ -87,6 +94,8 @@ impl Default for Config {
             keys: Keys::default(),
             webhook: None,
             takeover: Takeover::Refuse,
+            membership: Membership::default(),
+            steering: None,
         }
     }
 }
@@ -123,6 +132,8 @@ impl Config {
             publish.value("takeover", takeover, &mut config.takeover);
             config.webhook = read_webhook(publish);
         });
+        root.table("cluster", |cluster| config.membership.read(cluster));
+        root.table("steering", |section| config.steering = steering::read(section));
         root.finish();
         if config.hls.part * 4 > config.hls.segment {
             mistakes.push(Mistake::new(
@@ -387,7 +398,7 @@ keys = { "a b" = "x", main = "" }
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt, webrtc
+        line 10: chanels: is not a setting; here there are: admin, channels, cluster, hls, http, https, ladder, publish, rtmp, rtmps, srt, steering, webrtc
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         "#);

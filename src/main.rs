@@ -2,6 +2,7 @@
 
 mod channels;
 mod cli;
+mod cluster;
 mod config;
 mod door;
 mod encoders;

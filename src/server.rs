@@ -13,13 +13,16 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use touchline_edge::spool::Spool;
+use touchline_edge::steering::{self, Steering};
 use touchline_edge::{self as edge, Hub, Site};
 use touchline_ingest::{self as ingest, rtmp, srt, webrtc};
+use touchline_registry::Role;
 use touchline_tls as tls;
 use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
 use tracing::{info, warn};
 
 use crate::channels;
+use crate::cluster;
 use crate::config::{Config, Ladders, Listen, Proof, Secured, Srt, Webrtc};
 use crate::door;
 use crate::ops::{self, Ops};
@@ -42,6 +45,7 @@ pub(crate) struct Server {
     https: Option<TlsListener>,
     admin: TcpListener,
     spool: Option<Spool>,
+    place: cluster::Place,
 }
 
 /// A listener by TLS, and what it shows those who come.
@@ -72,7 +76,8 @@ impl Server {
             None => None,
         };
         let spool = config.spool.clone().map(Spool::open).transpose()?;
-        Ok(Self { config, rtmp, srt, webrtc, rtmps, http, https, admin, spool })
+        let place = cluster::Place::of(&config.membership, reachable(http.local_addr()?))?;
+        Ok(Self { config, rtmp, srt, webrtc, rtmps, http, https, admin, spool, place })
     }
 
     /// Tells on standard output where to publish and watch.
@@ -114,14 +119,32 @@ impl Server {
         let edge_metrics = edge::Metrics::register(&mut registry);
         let tls_metrics = tls::Metrics::register(&mut registry);
         let hub = match self.spool {
-            Some(spool) => Hub::spooling(edge_settings, edge_metrics, spool),
-            None => Hub::new(edge_settings, edge_metrics),
+            Some(spool) => Hub::spooling(edge_settings, edge_metrics.clone(), spool),
+            None => Hub::new(edge_settings, edge_metrics.clone()),
         };
+        let load = cluster::load(hub.clone(), edge_metrics, edge_settings.connections);
+        let cluster_metrics = touchline_registry::Metrics::register(&mut registry);
+        let (cluster, keeper) = cluster::join(&self.config.membership, self.place, Role::Origin, load, cluster_metrics);
+        let steering = self.config.steering.clone().map(|settings| {
+            let steering = Steering::new(settings, steering::Metrics::register(&mut registry));
+            hub.steer(steering.clone());
+            steering
+        });
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let workshop = workshop(&self.config.ladders, transcode::Metrics::register(&mut registry));
-        let ops = Ops { registry, roster: ingest_metrics.roster().clone(), draining: drain.clone() };
-        let closing = CancellationToken::new();
-        let (upstream, downstream) = (TaskTracker::new(), TaskTracker::new());
+        let ops = Ops {
+            registry,
+            roster: ingest_metrics.roster().clone(),
+            cluster: cluster.clone(),
+            steering: steering.clone(),
+            draining: drain.clone(),
+        };
+        let (leaving, closing) = (CancellationToken::new(), CancellationToken::new());
+        let (upstream, downstream, neighbours) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+        neighbours.spawn(keeper.run(leaving.clone()));
+        if let Some(steering) = &steering {
+            neighbours.spawn(cluster::steer(cluster.clone(), steering.clone(), leaving.clone()));
+        }
 
         let (requests, publishes) = mpsc::channel(MAX_WAITING_PUBLISHES);
         let mut rtmp: Vec<tls::Listener> = vec![self.rtmp.into()];
@@ -171,20 +194,24 @@ impl Server {
             ladders,
             workshop,
             grace,
+            registry: cluster,
         };
         upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
+        let annexes = whip.into_iter().chain(steering.as_ref().map(Steering::annex));
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
             let (listener, tls) = https.follow(&tls_metrics, &downstream, &closing);
             viewers.push(tls::Listener::secured(listener, tls));
         }
-        downstream.spawn(edge::serve(viewers, Site::new(hub.clone(), whip), edge_settings, closing.clone()));
+        downstream.spawn(edge::serve(viewers, Site::new(hub.clone(), annexes), edge_settings, closing.clone()));
         downstream.spawn(ops::serve(self.admin, ops, closing.clone()));
 
         drain.cancelled().await;
         info!("draining: no new publishers; a second signal stops at once");
         let on_air = !hub.channels().is_empty();
         finish(&upstream).await;
+        leaving.cancel();
+        finish(&neighbours).await;
         if on_air {
             tokio::time::sleep(LINGER).await;
         }

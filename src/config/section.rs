@@ -60,6 +60,19 @@ impl<'t, 'm> Section<'t, 'm> {
         }
     }
 
+    /// A whole number that is not negative.
+    pub(super) fn number(&mut self, name: &str, into: &mut u32) {
+        let number = |value: &DeValue<'_>| match value {
+            DeValue::Integer(integer) => u32::from_str_radix(integer.as_str(), integer.radix()).ok(),
+            _ => None,
+        };
+        match self.take(name).map(|value| number(value.get_ref())) {
+            None => {}
+            Some(Some(number)) => *into = number,
+            Some(None) => self.mistake(name, format!("must be a whole number from 0 to {}, without quotes", u32::MAX)),
+        }
+    }
+
     /// A string, a table, or an array of both. What `read` gives none for it has noted itself.
     pub(super) fn items<T>(
         &mut self,
