@@ -1,19 +1,22 @@
 //! This node's part in the cluster: the registry, and what is done with what it says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
+use touchline_edge::replication::{Address, Directory, Origin};
 use touchline_edge::steering::{PathwayId, Steering};
 use touchline_edge::{Hub, Metrics};
 use touchline_registry::{self as registry, Id, Load, Registry, Role, Settings, Task};
 
-use crate::config::Membership;
+use crate::config::{Introduction, Membership};
 
 /// The name of a node whose machine has none that can be used: there is but one then.
 const NAMELESS: &str = "touchline";
+/// Origins whose connections are kept.
+const MAX_MET: usize = 1_024;
 
 /// What this node is called, and where edges reach it.
 #[derive(Debug, Clone)]
@@ -72,6 +75,30 @@ fn name(membership: &Membership) -> anyhow::Result<Id> {
             )
         }),
     }
+}
+
+/// Which origins have which channel, by what the registry says at the moment.
+pub(crate) fn directory(registry: Registry, introduction: Introduction) -> Directory {
+    let met: Mutex<HashMap<String, Arc<Origin>>> = Mutex::default();
+    Directory::new(move |channel| {
+        let urls: Vec<String> = match channel {
+            Some(channel) => registry.origins(channel).origins.into_iter().map(|origin| origin.url).collect(),
+            None => {
+                let snapshot = registry.snapshot();
+                let origins = snapshot.nodes.values().filter(|known| known.live && known.node.role == Role::Origin);
+                origins.map(|known| known.node.url.clone()).collect()
+            }
+        };
+        let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
+        if met.len() > MAX_MET {
+            met.clear();
+        }
+        let meet = |url: String| {
+            let address = Address::parse(&url).ok()?;
+            Some(Arc::clone(met.entry(url).or_insert_with(|| Arc::new(introduction.to(address)))))
+        };
+        urls.into_iter().filter_map(meet).collect()
+    })
 }
 
 /// Leads viewers away from the pathways that the registry says, until `closing`.

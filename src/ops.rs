@@ -14,6 +14,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use touchline_edge::replication::Readiness;
 use touchline_edge::steering::Steering;
 use touchline_ingest::Roster;
 use touchline_ingest::health::Report;
@@ -32,6 +33,17 @@ pub(crate) struct Ops {
     pub(crate) steering: Option<Steering>,
     /// Cancelled when no more publishers are taken.
     pub(crate) draining: CancellationToken,
+    /// Whether viewers may come.
+    pub(crate) ready: Ready,
+}
+
+/// When viewers may come.
+#[derive(Debug)]
+pub(crate) enum Ready {
+    /// From the start.
+    Always,
+    /// Once an origin has answered.
+    Followed(Readiness),
 }
 
 /// Answers until `shutdown`.
@@ -59,10 +71,14 @@ async fn index() -> &'static str {
 }
 
 async fn readyz(State(ops): State<Arc<Ops>>) -> (StatusCode, &'static str) {
-    if ops.draining.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+    let follows = match &ops.ready {
+        Ready::Always => true,
+        Ready::Followed(readiness) => readiness.is_ready(),
+    };
+    match (ops.draining.is_cancelled(), follows) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "no origin has answered yet\n"),
+        (false, true) => (StatusCode::OK, "ready\n"),
     }
 }
 

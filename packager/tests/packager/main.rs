@@ -22,6 +22,7 @@ mod pathways;
 mod playlists;
 mod properties;
 mod rungs;
+mod snapshots;
 mod sounds;
 mod source;
 mod stretches;
