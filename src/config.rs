@@ -1,11 +1,14 @@
 //! What an operator can set, from `touchline.toml`, the environment and flags.
 
+mod cluster;
 mod keys;
 mod ladder;
 mod listen;
+mod membership;
 mod profile;
 mod section;
 mod srt;
+mod steering;
 mod tls;
 mod viewers;
 mod webrtc;
@@ -21,9 +24,11 @@ use touchline_packager as packager;
 
 use crate::webhook;
 
+pub(crate) use self::cluster::{Cluster, Edge, Introduction};
 pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
 pub(crate) use self::listen::{Listen, Switch};
+pub(crate) use self::membership::Membership;
 use self::profile::Profile;
 use self::section::Section;
 pub(crate) use self::srt::{Passphrases, Srt};
@@ -49,6 +54,10 @@ pub(crate) struct Config {
     pub(crate) rtmps: Tls,
     /// Where operators connect.
     pub(crate) admin: Listen,
+    /// What nodes have in common that follow each other.
+    pub(crate) cluster: Cluster,
+    /// What an edge follows.
+    pub(crate) edge: Edge,
     /// Durations of parts, segments and the window.
     pub(crate) hls: packager::Settings,
     /// Where segments far from the live edge are kept; `None`: in memory.
@@ -63,6 +72,10 @@ pub(crate) struct Config {
     pub(crate) webhook: Option<webhook::Settings>,
     /// What happens to who publishes when another comes.
     pub(crate) takeover: Takeover,
+    /// How this node finds the others.
+    pub(crate) membership: Membership,
+    /// How viewers are led to several pathways.
+    pub(crate) steering: Option<touchline_edge::steering::Settings>,
 }
 
 /// What happens to who publishes into a channel when another comes who may.
@@ -85,6 +98,8 @@ impl Default for Config {
             webrtc: Webrtc::default(),
             rtmps: Tls::default(),
             admin: Listen::loopback(9090),
+            cluster: Cluster::default(),
+            edge: Edge::default(),
             hls: packager::Settings::default(),
             spool: None,
             ladders: Ladders::default(),
@@ -92,6 +107,8 @@ impl Default for Config {
             keys: Keys::default(),
             webhook: None,
             takeover: Takeover::Refuse,
+            membership: Membership::default(),
+            steering: None,
         }
     }
 }
@@ -110,6 +127,11 @@ impl Config {
         root.table("webrtc", |webrtc| config.webrtc.read(webrtc));
         root.table("rtmps", |rtmps| config.rtmps.read(rtmps));
         root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
+        root.table("cluster", |cluster| {
+            config.cluster.read(cluster);
+            config.membership.read(cluster);
+        });
+        root.table("edge", |edge| config.edge.read(edge));
         root.table("hls", |hls| {
             let mut profile = Profile::Ultra;
             hls.value("profile", Profile::parse, &mut profile);
@@ -129,6 +151,7 @@ impl Config {
             publish.value("takeover", takeover, &mut config.takeover);
             config.webhook = read_webhook(publish);
         });
+        root.table("steering", |section| config.steering = steering::read(section));
         root.finish();
         if config.hls.part * 4 > config.hls.segment {
             mistakes.push(Mistake::new(
@@ -340,6 +363,13 @@ mod tests {
             listen = ":1936"
             [admin]
             listen = "[::1]:9090"
+            [cluster]
+            secret = "fedcba9876543210"
+            authority = "/etc/ssl/cluster.pem"
+            [edge]
+            origins = ["https://a.example.org:8443", "http://[::1]:8080"]
+            channels = "main"
+            idle = "5m"
             [hls]
             part = "333ms"
             segment = "4s"
@@ -371,6 +401,11 @@ mod tests {
         assert_eq!(config.hls.part, Duration::from_millis(333));
         assert_eq!(config.hls.window, Duration::from_hours(6));
         assert_eq!(config.spool, Some("/var/lib/touchline".into()));
+        assert_eq!(config.cluster.secret, Some(Secret::new("fedcba9876543210")));
+        assert_eq!(config.cluster.authority, Some("/etc/ssl/cluster.pem".into()));
+        let origins: Vec<String> = config.edge.origins.iter().map(ToString::to_string).collect();
+        assert_eq!(origins, ["https://a.example.org:8443", "http://[::1]:8080"]);
+        assert_eq!((config.edge.channels.len(), config.edge.idle), (1, Duration::from_mins(5)));
         assert_eq!(config.grace, Duration::from_secs(5));
         assert_eq!(config.takeover, Takeover::Replace);
         let webhook = config.webhook.unwrap();
@@ -405,7 +440,7 @@ threads = 0
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt, viewers, webrtc
+        line 10: chanels: is not a setting; here there are: admin, channels, cluster, edge, hls, http, https, ladder, publish, rtmp, rtmps, srt, steering, viewers, webrtc
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         line 15: viewers.connections: must be a whole number from 1 to 1000000

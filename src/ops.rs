@@ -1,19 +1,24 @@
 //! What operators and orchestrators ask, on a listener of its own: health, readiness and metrics.
 
+mod steering;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use touchline_edge::replication::Readiness;
+use touchline_edge::steering::Steering;
 use touchline_ingest::Roster;
 use touchline_ingest::health::Report;
+use touchline_registry::Snapshot;
 
 /// What the admin listener answers from.
 #[derive(Debug)]
@@ -22,8 +27,23 @@ pub(crate) struct Ops {
     pub(crate) registry: Registry,
     /// Who publishes.
     pub(crate) roster: Roster,
+    /// Which node of the cluster has which channel.
+    pub(crate) cluster: touchline_registry::Registry,
+    /// How viewers are led to several pathways, if they are.
+    pub(crate) steering: Option<Steering>,
     /// Cancelled when no more publishers are taken.
     pub(crate) draining: CancellationToken,
+    /// Whether viewers may come.
+    pub(crate) ready: Ready,
+}
+
+/// When viewers may come.
+#[derive(Debug)]
+pub(crate) enum Ready {
+    /// From the start.
+    Always,
+    /// Once an origin has answered.
+    Followed(Readiness),
 }
 
 /// Answers until `shutdown`.
@@ -38,24 +58,36 @@ fn router(ops: Ops) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/api/v1/publishers", get(publishers))
+        .route("/api/v1/cluster", get(cluster))
+        .route("/api/v1/steering", get(steering::pathways))
+        .route("/api/v1/steering/pathways/{id}/drain", post(steering::drain).delete(steering::restore))
         .with_state(Arc::new(ops))
 }
 
 async fn index() -> &'static str {
     "Touchline admin\n\n/healthz            the process answers\n/readyz             publishers and viewers may come\n\
-     /metrics            Prometheus\n/api/v1/publishers  who publishes, and how each feed does\n"
+     /metrics            Prometheus\n/api/v1/publishers  who publishes, and how each feed does\n\
+     /api/v1/cluster     which node has which channel\n/api/v1/steering    the pathways that viewers are led to\n"
 }
 
 async fn readyz(State(ops): State<Arc<Ops>>) -> (StatusCode, &'static str) {
-    if ops.draining.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+    let follows = match &ops.ready {
+        Ready::Always => true,
+        Ready::Followed(readiness) => readiness.is_ready(),
+    };
+    match (ops.draining.is_cancelled(), follows) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "no origin has answered yet\n"),
+        (false, true) => (StatusCode::OK, "ready\n"),
     }
 }
 
 async fn publishers(State(ops): State<Arc<Ops>>) -> Json<Vec<Report>> {
     Json(ops.roster.read(Instant::now()))
+}
+
+async fn cluster(State(ops): State<Arc<Ops>>) -> Json<Snapshot> {
+    Json(Snapshot::clone(&ops.cluster.snapshot()))
 }
 
 async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {

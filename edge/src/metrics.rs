@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -10,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use touchline_packager::Item;
 
+use crate::replication;
 use crate::text::Text;
 
 /// What an edge counts. Clones count together.
@@ -53,6 +55,8 @@ pub struct Metrics {
     pub spool_failures: Counter,
     /// Segments lost before their time, because too much waited for the disk.
     pub spool_lost_segments: Counter,
+    /// What passes between nodes.
+    pub replication: replication::Metrics,
 }
 
 /// What tells one count of requests from another.
@@ -171,6 +175,7 @@ impl Metrics {
             "Segments lost because too much waited for the disk",
             metrics.spool_lost_segments.clone(),
         );
+        metrics.replication.register(registry.sub_registry_with_prefix("replication"));
         metrics
     }
 
@@ -178,6 +183,11 @@ impl Metrics {
     pub(crate) fn build(&self, playlist: &impl ToString) -> Text {
         self.playlists_built.inc();
         Text::new(playlist.to_string().into(), self.gzips_built.clone())
+    }
+
+    /// A playlist that was rendered elsewhere.
+    pub(crate) fn text(&self, plain: Bytes) -> Text {
+        Text::new(plain, self.gzips_built.clone())
     }
 
     pub(crate) fn count_request(&self, kind: Kind, status: StatusCode) {

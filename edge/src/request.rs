@@ -73,6 +73,17 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The channel whose media is asked for.
+    pub(crate) fn channel(&self) -> Option<&ChannelName> {
+        match self {
+            Self::Multivariant(channel)
+            | Self::Thumbnail(channel)
+            | Self::Media { channel, .. }
+            | Self::Resource { channel, .. } => Some(channel),
+            _ => None,
+        }
+    }
+
     /// What it counts as.
     pub(crate) fn kind(&self) -> Kind {
         match self {

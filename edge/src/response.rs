@@ -19,6 +19,8 @@ use crate::text::Text;
 
 /// RFC 8216bis 4: what a playlist is identified by.
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+/// RFC 8216bis 7.2: what a Steering Manifest is identified by.
+const STEERING_LIST: &str = "application/vnd.apple.steering-list";
 const JSON: &str = "application/json";
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 /// Players ask for ranges, and send CTA-5004 (CMCD) as headers where they are told to.
@@ -106,8 +108,17 @@ pub(crate) fn jpeg(jpeg: Bytes, lifetime: Lifetime) -> Response<Body> {
 
 /// A value as JSON.
 pub(crate) fn json(status: StatusCode, lifetime: Lifetime, value: &impl Serialize) -> Response<Body> {
+    of(status, JSON, lifetime, serialised(value))
+}
+
+/// A Steering Manifest.
+pub(crate) fn steering_list(lifetime: Lifetime, value: &impl Serialize) -> Response<Body> {
+    of(StatusCode::OK, STEERING_LIST, lifetime, serialised(value))
+}
+
+fn serialised(value: &impl Serialize) -> Bytes {
     // Serialising a plain struct to memory does not fail; if it did, an empty body would still say the status.
-    of(status, JSON, lifetime, Bytes::from(serde_json::to_vec(value).unwrap_or_default()))
+    Bytes::from(serde_json::to_vec(value).unwrap_or_default())
 }
 
 /// An error, with the words that go with it.

@@ -30,15 +30,25 @@ const LISTING_SECONDS: u64 = 1;
 pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>) -> Response<Body> {
     let head = request.method() == Method::HEAD;
     let wishes = Wishes::of(request.headers());
+    let fetched = fetch(hub, &request).await;
     let (kind, sought) = seek(hub, &request, wishes);
     drop(request);
-    let outcome = match sought {
-        Ok(sought) => sought.answer(wishes).await,
+    let outcome = match fetched.and(sought) {
+        Ok(sought) => sought.answer(hub, wishes).await,
         Err(error) => Err(error),
     };
     let response = outcome.unwrap_or_else(|error| response::error(&error));
     hub.metrics().count_request(kind, response.status());
     response::finish(response, head)
+}
+
+/// On an edge, fetches the channel that is asked for where it is not there yet.
+async fn fetch<B>(hub: &Hub, request: &hyper::Request<B>) -> Result<(), Error> {
+    let asked = hub.follows().then(|| Request::parse(request.uri().path(), None).ok()).flatten();
+    match asked.as_ref().and_then(Request::channel) {
+        Some(channel) => hub.find(channel).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Whether it is the first request of a viewer: players load the multivariant playlist once.
@@ -72,6 +82,7 @@ impl Wishes {
 enum Sought {
     /// What does not have to be waited for.
     Found(Response<Body>),
+    Channels,
     Multivariant(Arc<Channel>),
     Playlist {
         channel: Arc<Channel>,
@@ -84,6 +95,10 @@ enum Sought {
         media: MediaKind,
         name: Name,
     },
+}
+
+fn here(hub: &Hub, name: &ChannelName) -> Result<Arc<Channel>, Error> {
+    hub.channel(name).ok_or_else(|| Error::NotLive { channel: name.clone() })
 }
 
 /// What a request asks for, and where that is.
@@ -103,19 +118,20 @@ fn find(hub: &Hub, asked: Request<'_>, gzip: bool) -> Result<Sought, Error> {
         Request::Index => page::index(gzip)?,
         Request::Watch(_) => page::watch(gzip)?,
         Request::WatchSlash(channel) => response::moved(format!("/watch/{channel}")),
+        Request::Publish(_) | Request::PublishSlash(_) if hub.follows() => return Err(Error::NoPublishing),
         Request::Publish(_) => page::publish(gzip)?,
         Request::PublishSlash(channel) => response::moved(format!("/publish/{channel}")),
         Request::Asset(name) => page::asset(name, gzip)?,
-        Request::Channels => channels(hub),
+        Request::Channels => return Ok(Sought::Channels),
         Request::Thumbnail(channel) => thumbnail(hub, &channel)?,
-        Request::Multivariant(channel) => return Ok(Sought::Multivariant(hub.channel(&channel)?)),
+        Request::Multivariant(channel) => return Ok(Sought::Multivariant(here(hub, &channel)?)),
         Request::Media { channel, rendition, directives } => {
-            let channel = hub.channel(&channel)?;
+            let channel = here(hub, &channel)?;
             let (id, _) = channel.find(rendition)?;
             return Ok(Sought::Playlist { channel, id, directives });
         }
         Request::Resource { channel, rendition, name } => {
-            let channel = hub.channel(&channel)?;
+            let channel = here(hub, &channel)?;
             let (id, media) = channel.find(rendition)?;
             return Ok(Sought::Resource { channel, id, media, name });
         }
@@ -125,9 +141,10 @@ fn find(hub: &Hub, asked: Request<'_>, gzip: bool) -> Result<Sought, Error> {
 
 impl Sought {
     /// The answer, as soon as there is one.
-    async fn answer(self, wishes: Wishes) -> Result<Response<Body>, Error> {
+    async fn answer(self, hub: &Hub, wishes: Wishes) -> Result<Response<Body>, Error> {
         match self {
             Self::Found(response) => Ok(response),
+            Self::Channels => Ok(channels(hub).await),
             Self::Multivariant(channel) => {
                 let text = channel.multivariant().await?;
                 let lifetime = changing(channel.presentation().target_duration);
@@ -139,12 +156,16 @@ impl Sought {
     }
 }
 
-fn channels(hub: &Hub) -> Response<Body> {
+async fn channels(hub: &Hub) -> Response<Body> {
     #[derive(Serialize)]
     struct Channels {
         channels: Vec<Listing>,
     }
-    response::json(StatusCode::OK, Lifetime::Seconds(LISTING_SECONDS), &Channels { channels: hub.channels() })
+    response::json(
+        StatusCode::OK,
+        Lifetime::Seconds(LISTING_SECONDS),
+        &Channels { channels: hub.known_channels().await },
+    )
 }
 
 fn thumbnail(hub: &Hub, channel: &ChannelName) -> Result<Response<Body>, Error> {

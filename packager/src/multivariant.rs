@@ -5,7 +5,7 @@ use m3u8_rs::{
 };
 use touchline_media::{Kind, Language};
 
-use crate::{Coding, Media, Presentation, Rates, Rendition, RenditionId, Window};
+use crate::{Coding, Media, Pathways, Presentation, Rates, Rendition, RenditionId, Window};
 
 /// How much a peak may still rise, in per cent: players keep the multivariant playlist that they join with.
 const HEADROOM_PERCENT: u64 = 10;
@@ -24,8 +24,8 @@ const AUDIO_NAME: &str = "audio";
 /// The multivariant playlist (RFC 8216bis 4.4.6); `None` until there is something to play in every rendition.
 ///
 /// `windows` are those of the presentation's renditions, in their order. One that is in a gap is left out while another of
-/// its kind is not: players that join would choose it, and find nothing.
-pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<String> {
+/// its kind is not: players that join would choose it, and find nothing. With `pathways`, everything is offered on each.
+pub fn multivariant(presentation: &Presentation, windows: &[&Window], pathways: Option<&Pathways>) -> Option<String> {
     let kind = |window: &Window| presentation.rendition(window.rendition()).map(Rendition::kind);
     let goes_on = |other: &Window, window| kind(other) == kind(window) && !other.in_gap();
     let mut shown = Vec::with_capacity(windows.len());
@@ -62,6 +62,10 @@ pub fn multivariant(presentation: &Presentation, windows: &[&Window]) -> Option<
         variants,
         ..MasterPlaylist::default()
     };
+    let playlist = match pathways {
+        Some(pathways) => pathways.spread(playlist),
+        None => playlist,
+    };
     let mut text = Vec::new();
     playlist.write_to(&mut text).ok()?;
     String::from_utf8(text).ok()
@@ -77,7 +81,7 @@ fn in_order(mut variants: Vec<VariantStream>) -> Vec<VariantStream> {
     for group in lowest_first.chunk_by_mut(|a, b| lines(a) == lines(b)) {
         for variant in group {
             variant.bandwidth = variant.bandwidth.max(below);
-            most = most.max(variant.bandwidth + 1);
+            most = most.max(variant.bandwidth.saturating_add(1));
         }
         below = most;
     }
@@ -145,8 +149,8 @@ impl Shown<'_> {
         let average = sounds().map(Shown::average_bandwidth).max().unwrap_or(0);
         VariantStream {
             uri: self.uri(),
-            bandwidth: self.bandwidth() + peak,
-            average_bandwidth: Some(self.average_bandwidth() + average),
+            bandwidth: self.bandwidth().saturating_add(peak),
+            average_bandwidth: Some(self.average_bandwidth().saturating_add(average)),
             codecs: Some(codecs.into_iter().collect::<Vec<_>>().join(",")),
             resolution,
             frame_rate,
@@ -158,7 +162,7 @@ impl Shown<'_> {
 
     /// What the rendition contributes to BANDWIDTH (4.4.6.2), the peak of a variant.
     fn bandwidth(&self) -> u64 {
-        let measured = self.rates.peak + self.rates.peak * HEADROOM_PERCENT / 100;
+        let measured = self.rates.peak.saturating_add(self.rates.peak.saturating_mul(HEADROOM_PERCENT) / 100);
         match self.declared().map(|bitrate| bitrate * DECLARED_PEAK_PERCENT / 100) {
             Some(declared) if self.rates.settled => declared.max(measured),
             Some(declared) => declared,

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use touchline_edge::Hub;
 use touchline_media::{ChannelName, Kind, Track, feed, opus};
 use touchline_packager::{self as packager, Event, Packager, Presentation, WallClock};
+use touchline_registry::{Announcement, Stance};
 use touchline_transcode::{Ladder, Output, workshop};
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -26,12 +27,14 @@ pub(super) struct Channel {
     packager: Packager,
     /// Where viewers get it, once there is something to get.
     page: Option<touchline_edge::channel::Writer>,
+    /// As long as the other nodes are to know of it.
+    announcement: Option<Announcement>,
 }
 
 impl Channel {
     pub(super) fn new(name: ChannelName, hub: Hub, settings: Arc<Settings>) -> Self {
         let packager = new_packager(&settings);
-        Self { name, hub, settings, ladder: None, packager, page: None }
+        Self { name, hub, settings, ladder: None, packager, page: None, announcement: None }
     }
 
     /// Packages feed after feed. Returns the channel's name when it is over.
@@ -53,12 +56,14 @@ impl Channel {
     ) -> ChannelName {
         let mut feed = Some(first);
         while let Some(mut reader) = feed.take() {
+            self.announce(Stance::Live);
             tokio::select! {
                 () = self.take_in(&mut reader) => {}
                 () = shutdown.cancelled() => break,
             }
             let events = self.packager.pause();
             self.publish(&events);
+            self.announce(Stance::Resting);
             feed = self.await_return(&mut returns, &shutdown).await;
         }
         // From here on a publisher opens the channel anew.
@@ -172,6 +177,7 @@ impl Channel {
             match event {
                 Event::Opened(presentation) => {
                     self.page = Some(self.hub.open(self.name.clone(), Arc::clone(presentation)));
+                    self.announcement = Some(self.settings.registry.announce(self.name.clone()));
                     info!("channel is live");
                     if self.settings.workshop.is_none() && has_opus_alone(presentation) {
                         warn!(
@@ -211,6 +217,14 @@ impl Channel {
     fn end(&mut self) {
         let events = self.packager.end();
         self.publish(&events);
+        self.announcement = None;
+    }
+
+    /// Tells the other nodes how the channel does, if they know of it.
+    fn announce(&self, stance: Stance) {
+        if let Some(announcement) = &self.announcement {
+            announcement.set(stance);
+        }
     }
 
     /// Keeps the ended playlist up for as long as a player may take to come for it.
@@ -248,6 +262,7 @@ fn new_packager(settings: &Settings) -> Packager {
 mod tests {
     use touchline_edge::Metrics;
     use touchline_media::{Format, MediaTime, Sample, TrackId, aac};
+    use touchline_registry::Registry;
 
     use super::*;
     use crate::config::{Keys, Ladders, Takeover};
@@ -265,6 +280,7 @@ mod tests {
             ladders: Ladders::default(),
             workshop: None,
             grace: Duration::ZERO,
+            registry: Registry::default(),
         };
         Channel::new("main".parse().unwrap(), hub, Arc::new(settings))
     }

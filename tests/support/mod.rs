@@ -177,8 +177,13 @@ pub(crate) fn run(command: &mut Command) -> Output {
 
 /// One request over a connection of its own (RFC 9112).
 pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, Vec<u8>) {
+    send(address, "GET", path)
+}
+
+/// The same by another method, without a body.
+pub(crate) fn send(address: SocketAddr, method: &str, path: &str) -> (u16, Vec<u8>) {
     let mut socket = TcpStream::connect(address).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(socket, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut response = Vec::new();
     socket.read_to_end(&mut response).unwrap();
     let end = response.windows(4).position(|window| window == b"\r\n\r\n").expect("a response head") + 4;

@@ -13,8 +13,9 @@ const SMALL = { size: '640x360', bitrate: '800k' };
 /**
  * Starts a server and waits until it listens.
  *
- * @param {{ grace: string, rungs?: string[], key?: string }} settings how long a channel waits for its publisher to return, what
- *   is made of its pictures (nothing, unless given), and the key of every channel (none, unless given)
+ * @param {{ grace: string, rungs?: string[], key?: string, toml?: string }} settings how long a channel waits for its publisher to
+ *   return, what is made of its pictures (nothing, unless given), the key of every channel (none, unless given), and further
+ *   settings as the file has them
  * @returns {Promise<Server>}
  *
  * @typedef {object} Server addresses are without a slash at the end
@@ -25,12 +26,12 @@ const SMALL = { size: '640x360', bitrate: '800k' };
  * @property {() => string[]} said lines of its log
  * @property {() => Promise<void>} stop
  */
-export async function startServer({ grace, rungs = [], key }) {
+export async function startServer({ grace, rungs = [], key, toml = '' }) {
   const folder = await mkdtemp(join(tmpdir(), 'touchline-e2e-'));
   const config = join(folder, 'touchline.toml');
   const ladder = rungs.length === 0 ? 'profile = "off"' : `profile = "small"\n[ladder.profiles.small]\nrungs = ${JSON.stringify(rungs)}`;
   const keys = key ? `[publish.keys]\n"*" = "${key}"\n` : '';
-  await writeFile(config, `[channels]\ngrace = "${grace}"\n${keys}[ladder]\n${ladder}\n`);
+  await writeFile(config, `[channels]\ngrace = "${grace}"\n${keys}[ladder]\n${ladder}\n${toml}`);
   const anywhere = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--srt', 'off', '--webrtc', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
   const server = run(binary('TOUCHLINE_BIN'), ['serve', '--config', config, ...anywhere]);
   const address = await addresses(server, ['watch', 'publish', 'admin']);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use touchline_packager::{
-    Event, Found, Name, Notice, Part, Presentation, Report, Resource, SegmentEnd, Skip, Window, multivariant,
+    Event, Found, Name, Notice, Part, Pathways, Presentation, Report, Resource, SegmentEnd, Skip, Window, multivariant,
 };
 
 /// Windows of every rendition, fed with events.
@@ -62,7 +62,12 @@ impl Viewer {
     }
 
     pub(crate) fn multivariant(&self) -> Option<String> {
-        multivariant(&self.presentation, &self.windows.iter().collect::<Vec<_>>())
+        multivariant(&self.presentation, &self.windows.iter().collect::<Vec<_>>(), None)
+    }
+
+    /// The multivariant playlist of viewers who are led on several pathways.
+    pub(crate) fn multivariant_on(&self, pathways: &Pathways) -> Option<String> {
+        multivariant(&self.presentation, &self.windows.iter().collect::<Vec<_>>(), Some(pathways))
     }
 
     /// Fetches a file of a rendition; `None` where a server answers 404.

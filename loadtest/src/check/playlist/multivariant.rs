@@ -26,6 +26,8 @@ pub(crate) struct Variant {
     pub(crate) frame_rate: Option<Seconds>,
     /// Groups by type: AUDIO, VIDEO, SUBTITLES.
     pub(crate) groups: Vec<(&'static str, String)>,
+    /// PATHWAY-ID: by which of several ways it comes, each as good as the other (7).
+    pub(crate) pathway: Option<String>,
     pub(crate) line: usize,
 }
 
@@ -77,6 +79,18 @@ impl Multivariant {
         playlist
     }
 
+    /// The pathway that a media playlist belongs to, by its URI: that of the variants which offer it.
+    pub(crate) fn pathway(&self, uri: &str) -> Option<&str> {
+        let of_group = |variant: &Variant, media: &Alternative| {
+            variant.groups.iter().any(|(kind, group)| *kind == media.kind && *group == media.group)
+        };
+        let offers = |variant: &&Variant| {
+            let mut sounds = self.alternatives.iter().filter(|media| media.uri.as_deref() == Some(uri));
+            variant.uri == uri || sounds.any(|media| of_group(variant, media))
+        };
+        self.variants.iter().find(offers)?.pathway.as_deref()
+    }
+
     fn attributes<'a>(&mut self, name: &str, value: Option<&'a str>, line: usize) -> Attributes<'a> {
         let attributes = Attributes::read(name, value.unwrap_or_default());
         for what in &attributes.faults {
@@ -99,6 +113,7 @@ fn variant(attributes: &Attributes<'_>, line: usize) -> Variant {
         resolution: text("RESOLUTION"),
         frame_rate: attributes.seconds("FRAME-RATE"),
         groups: ["AUDIO", "VIDEO", "SUBTITLES"].into_iter().filter_map(|kind| Some((kind, text(kind)?))).collect(),
+        pathway: text("PATHWAY-ID"),
         line,
     }
 }
@@ -131,5 +146,16 @@ mod tests {
             (read.variants[0].uri.as_str(), read.alternatives[0].uri.as_deref()),
             ("video.m3u8", Some("audio.m3u8"))
         );
+    }
+
+    #[test]
+    fn media_playlists_are_on_the_pathway_of_the_variants_that_offer_them() {
+        let text = "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a.x\",NAME=\"main\",URI=\"x/audio\"\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a.y\",NAME=\"main\",URI=\"y/audio\"\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=1,PATHWAY-ID=\"x\",AUDIO=\"a.x\"\nx/video\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=1,PATHWAY-ID=\"y\",AUDIO=\"a.y\"\ny/video\n#EXT-X-STREAM-INF:BANDWIDTH=1\nz\n";
+        let read = Multivariant::read(text);
+        let pathways = ["x/video", "y/video", "x/audio", "y/audio", "z", "elsewhere"].map(|uri| read.pathway(uri));
+        assert_eq!(pathways, [Some("x"), Some("y"), Some("x"), Some("y"), None, None]);
     }
 }

@@ -13,11 +13,14 @@ use crate::check::playlist::Report;
 const SIMULTANEOUS: Duration = Duration::from_millis(60);
 
 pub(super) fn judge(ledger: &mut Ledger, evidence: &Evidence) {
+    // 7: who plays by one pathway has no use for what there is on another.
+    let pathway = |recording: &Recording| evidence.multivariant.as_ref()?.2.pathway(&recording.name);
     for recording in &evidence.renditions {
         let others: Vec<&Recording> = evidence
             .renditions
             .iter()
             .filter(|other| other.url != recording.url && !other.versions.is_empty())
+            .filter(|other| pathway(other) == pathway(recording))
             .collect();
         for version in recording.versions.iter().filter(|version| !version.media.ended) {
             complete(ledger, version, &others);

@@ -1,0 +1,127 @@
+//! The assembly of an edge, in the order of the data path: origins, channels, viewers; operators beside it.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use touchline_edge::replication::{self, Fleet};
+use touchline_edge::spool::Spool;
+use touchline_edge::steering::{self, Steering};
+use touchline_edge::{self as edge, Hub, Site};
+use touchline_ingest::Roster;
+use touchline_registry::Role;
+use touchline_tls as tls;
+use tracing::info;
+
+use crate::cluster;
+use crate::config::{Config, Introduction};
+use crate::listeners::{TlsListener, bind, reachable};
+use crate::ops::{self, Ops, Ready};
+
+/// An edge whose listeners are bound.
+pub(crate) struct Edge {
+    config: Config,
+    introduction: Introduction,
+    http: TcpListener,
+    https: Option<TlsListener>,
+    admin: TcpListener,
+    spool: Option<Spool>,
+    place: cluster::Place,
+}
+
+impl Edge {
+    /// Binds every listener, so that what cannot work fails before anything has begun. Within a Tokio runtime.
+    pub(crate) fn bind(config: Config) -> anyhow::Result<Self> {
+        let introduction = config.introduction()?;
+        let http = bind(&config.http, "viewers", "--http")?;
+        let (https, _) = config.secured()?;
+        let https = https
+            .map(|secured| TlsListener::open(secured, &edge::PROTOCOLS, "viewers by TLS", "--https"))
+            .transpose()?;
+        let admin = bind(&config.admin, "operators", "--admin")?;
+        let spool = config.spool.clone().map(Spool::open).transpose()?;
+        let place = cluster::Place::of(&config.membership, reachable(http.local_addr()?))?;
+        Ok(Self { config, introduction, http, https, admin, spool, place })
+    }
+
+    /// Tells on standard output where to watch.
+    pub(crate) fn announce(&self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "watch   http://{}/", reachable(self.http.local_addr()?))?;
+        writeln!(out, "admin   http://{}/", reachable(self.admin.local_addr()?))?;
+        if let Some(https) = &self.https {
+            writeln!(out, "watch   https://{}/", reachable(https.listener.local_addr()?))?;
+        }
+        for origin in &self.config.edge.origins {
+            writeln!(out, "origin  {origin}")?;
+        }
+        out.flush().context("standard output is closed")
+    }
+
+    /// Serves until `drain` is cancelled, then answers every held request and returns.
+    pub(crate) async fn run(self, drain: CancellationToken) {
+        let mut registry = Registry::default();
+        let settings = edge::Settings::default();
+        let metrics = edge::Metrics::register(&mut registry);
+        let tls_metrics = tls::Metrics::register(&mut registry);
+        let hub = match self.spool {
+            Some(spool) => Hub::spooling(settings, metrics.clone(), spool),
+            None => Hub::new(settings, metrics.clone()),
+        };
+        let load = cluster::load(hub.clone(), metrics, settings.connections);
+        let cluster_metrics = touchline_registry::Metrics::register(&mut registry);
+        let (cluster, keeper) = cluster::join(&self.config.membership, self.place, Role::Edge, load, cluster_metrics);
+        let steering = self.config.steering.clone().map(|settings| {
+            let steering = Steering::new(settings, steering::Metrics::register(&mut registry));
+            hub.steer(steering.clone());
+            steering
+        });
+        let origins = if self.config.edge.origins.is_empty() {
+            cluster::directory(cluster.clone(), self.introduction)
+        } else {
+            let named = self.config.edge.origins.iter().cloned();
+            named.map(|address| self.introduction.to(address)).collect::<Vec<_>>().into()
+        };
+        let (channels, idle) = (self.config.edge.channels.clone(), self.config.edge.idle);
+        let fleet = Fleet::new(hub.clone(), replication::Settings { origins, channels, idle });
+        let ready = Ready::Followed(fleet.readiness());
+        let ops = Ops {
+            registry,
+            roster: Roster::default(),
+            cluster: cluster.clone(),
+            steering: steering.clone(),
+            draining: drain.clone(),
+            ready,
+        };
+        let tasks = TaskTracker::new();
+        let closing = CancellationToken::new();
+        let stopping = CancellationToken::new();
+        tasks.spawn(keeper.run(stopping.clone()));
+        if let Some(steering) = &steering {
+            tasks.spawn(cluster::steer(cluster, steering.clone(), stopping.clone()));
+        }
+        tasks.spawn(fleet.run(stopping.clone()));
+        let mut viewers = vec![self.http.into()];
+        if let Some(https) = self.https {
+            let (listener, tls) = https.follow(&tls_metrics, &tasks, &closing);
+            viewers.push(tls::Listener::secured(listener, tls));
+        }
+        let outlet = replication::annex(hub.clone(), self.config.access());
+        let annexes = [outlet].into_iter().chain(steering.as_ref().map(Steering::annex));
+        let serving = tasks.spawn(edge::serve(viewers, Site::new(hub, annexes), settings, closing.clone()));
+        tasks.spawn(ops::serve(self.admin, ops, closing.clone()));
+
+        drain.cancelled().await;
+        info!("draining: held requests are answered; a second signal stops at once");
+        closing.cancel();
+        // Channels go on until the last viewer has what it asked for.
+        let _ = serving.await;
+        stopping.cancel();
+        tasks.close();
+        tasks.wait().await;
+        info!("drained");
+    }
+}
