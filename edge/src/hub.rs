@@ -102,9 +102,12 @@ impl Hub {
         }
     }
 
-    /// The names of all channels that are here.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.0.channels.iter().map(|channel| channel.name().to_string()).collect()
+    /// The names of all channels that are here or on the origins: ended ones as well, as long as they can be watched.
+    pub(crate) async fn known_names(&self) -> Vec<String> {
+        match self.0.upstream.get() {
+            None => self.0.channels.iter().map(|channel| channel.name().to_string()).collect(),
+            Some(upstream) => upstream.names().await,
+        }
     }
 
     /// For how long nobody has wanted anything of a channel; `None` where it is not here.
