@@ -59,6 +59,11 @@ impl Hub {
         Writer::new(channel)
     }
 
+    /// A channel that no viewer sees, and that counts nowhere.
+    pub(crate) fn shadow(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
+        Writer::new(Arc::new(Channel::new(name, presentation, &self.0.settings, Metrics::default(), None)))
+    }
+
     /// Takes a channel away, unless another has its name by now: its held requests are answered, and whoever asks again
     /// is told that it is not live.
     pub fn remove(&self, writer: Writer) {

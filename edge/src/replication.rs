@@ -9,6 +9,7 @@
 //! that every version of every playlist has the same bytes on all nodes. With the end of each segment travels a proof of it.
 
 mod assembly;
+mod failover;
 mod fleet;
 mod link;
 pub(crate) mod log;

@@ -44,6 +44,8 @@ pub struct Settings {
     pub channels: Vec<ChannelName>,
     /// How long a channel is kept that nobody asks for.
     pub idle: Duration,
+    /// Whether a second origin is followed while the first one works, so that turning to it takes no time.
+    pub standby: bool,
 }
 
 impl Settings {
@@ -150,7 +152,7 @@ impl Fleet {
         standings.insert(name.clone(), receiver);
         let named = self.settings.channels.contains(&name);
         let origins = Arc::clone(&self.upstream.origins);
-        let mut replica = Replica::new(name.clone(), self.hub.clone(), origins, named, standing);
+        let mut replica = Replica::new(name.clone(), self.hub.clone(), origins, named, self.settings.standby, standing);
         let stop = CancellationToken::new();
         running.stops.insert(name.clone(), stop.clone());
         let counted = Counted::on(&self.hub.metrics().replication.followed);

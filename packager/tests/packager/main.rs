@@ -24,6 +24,7 @@ mod rungs;
 mod snapshots;
 mod sounds;
 mod source;
+mod splices;
 mod stretches;
 mod updates;
 mod viewer;
