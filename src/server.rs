@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use touchline_edge::spool::Spool;
 use touchline_edge::{self as edge, Hub, Site, replication};
 use touchline_ingest::{self as ingest, rtmp, srt, webrtc};
+use touchline_packager as packager;
 use touchline_tls as tls;
 use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
 use tracing::{info, warn};
@@ -161,7 +163,7 @@ impl Server {
             keys,
             webhook: webhook.map(|settings| Arc::new(Webhook::new(settings))),
             takeover,
-            hls,
+            hls: packager::Settings { node: node(), ..hls },
             ladders,
             workshop,
             grace,
@@ -209,6 +211,14 @@ fn workshop(ladders: &Ladders, metrics: transcode::Metrics) -> Option<Workshop> 
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     Some(Workshop::open(program, Budget::of_cores(cores), ladders.codecs(), metrics))
+}
+
+/// Drawn at each start.
+fn node() -> packager::Node {
+    let mut random = [0; 4];
+    // The system's generator does not fail once it has been seeded, which is before there are processes.
+    let _ = SystemRandom::new().fill(&mut random);
+    packager::Node::new(u32::from_be_bytes(random))
 }
 
 async fn finish(tasks: &TaskTracker) {

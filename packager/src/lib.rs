@@ -33,7 +33,7 @@ pub use bitrate::{Meter, Rates};
 pub use error::Error;
 pub use event::{Event, Init, Part, SegmentEnd, SegmentStart, Splice};
 pub use multivariant::multivariant;
-pub use name::{Epoch, Item, Name, NameError};
+pub use name::{Epoch, Item, Name, NameError, Node};
 pub use notice::Notice;
 pub use packager::{Packager, WallClock};
 pub use playlist::{MediaPlaylist, Report, Skip};

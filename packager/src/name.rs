@@ -1,10 +1,40 @@
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Tells the URIs of a presentation from those of every other one of the same channel: Unix time of its opening in
-/// milliseconds, written in base 36.
+/// milliseconds, and above these [`Epoch::TIME_BITS`] the number of the node that opened it; written in base 36.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
+
+/// A number that tells a node from others: two of them may get the same feed, and open it in the same millisecond.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Node(u32);
+
+impl Node {
+    /// Takes as much of a random number as an [`Epoch`] has room for: 20 bits.
+    pub fn new(random: u32) -> Self {
+        Self(random & ((1 << (u64::BITS - Epoch::TIME_BITS)) - 1))
+    }
+}
+
+impl Epoch {
+    /// For the milliseconds: until the year 2527.
+    pub const TIME_BITS: u32 = 44;
+
+    /// Of a presentation that a node opens at this Unix time.
+    pub fn new(node: Node, opened: Duration) -> Self {
+        let millis = u64::try_from(opened.as_millis()).unwrap_or(u64::MAX) & Self::TIME;
+        Self((u64::from(node.0) << Self::TIME_BITS) | millis)
+    }
+
+    /// Unix time of the opening.
+    pub fn opened(self) -> Duration {
+        Duration::from_millis(self.0 & Self::TIME)
+    }
+
+    const TIME: u64 = (1 << Self::TIME_BITS) - 1;
+}
 
 /// The file name of something that a viewer fetches; relative to its media playlist, never used twice.
 ///
@@ -148,6 +178,17 @@ mod tests {
         ];
         for text in bad {
             assert_eq!(text.parse::<Name>(), Err(NameError), "{text}");
+        }
+    }
+
+    #[test]
+    fn nodes_that_open_in_the_same_millisecond_have_other_epochs() {
+        let opened = Duration::from_millis(1_763_841_600_000);
+        let epochs = [0, 1, (1 << 20) - 1].map(|number| Epoch::new(Node::new(number), opened));
+        assert_eq!(epochs[0], Epoch(1_763_841_600_000));
+        assert!(epochs[0] != epochs[1] && epochs[1] != epochs[2] && epochs[2] != epochs[0]);
+        for epoch in epochs {
+            assert_eq!(epoch.opened(), opened);
         }
     }
 

@@ -207,7 +207,10 @@ impl Replica {
         self.missed = None;
         match heard {
             Heard::KeepAlive => self.failover.heard(origin, false, now),
-            Heard::Resumed(_) => {
+            Heard::Resumed(mark) => {
+                if side.at.is_none_or(|(at, _)| at != mark) {
+                    return self.start_anew(origin, now);
+                }
                 self.failover.heard(origin, false, now);
                 self.metrics.resumptions.inc();
             }
