@@ -54,3 +54,33 @@ fn an_edge_whose_origin_is_killed_serves_what_it_has() {
     assert_eq!(lists(&edge), before);
     publisher.finish();
 }
+
+#[test]
+fn viewers_go_on_with_the_second_origin_when_the_first_one_is_killed() {
+    let (first, second) = (Server::start(""), Server::start(""));
+    let edge = Server::edge(&[&first, &second], "");
+    let bytes = session(FIXTURE);
+    let (half, rest) = bytes.split_at(bytes.len() / 2);
+    let (_to_first, to_second) = (first.publish(half), second.publish(half));
+    until(|| [&first, &second, &edge].iter().all(|server| server.get(LISTS[1]).0 == 200));
+    until(|| metric(&edge, "touchline_edge_replication_snapshots_total 2"));
+    until(|| lists(&edge) == lists(&first));
+    let before = edge.text(LISTS[1]);
+    first.kill();
+    until(|| edge.text(LISTS[1]).contains("#EXT-X-DISCONTINUITY\n"));
+    let begin = before.lines().find(|line| line.starts_with("#EXT-X-PROGRAM-DATE-TIME")).unwrap();
+    assert!(edge.text(LISTS[1]).contains(begin), "what was listed stays");
+    to_second.send(rest);
+    to_second.finish();
+    until(|| second.log().contains("the publisher has left"));
+    let newest = second.text(LISTS[1]).lines().rfind(|line| !line.starts_with('#')).unwrap().to_owned();
+    until(|| edge.text(LISTS[1]).contains(&newest));
+    let path = format!("/live/main/video/{newest}");
+    assert_eq!(edge.get(&path), second.get(&path));
+    assert_eq!(edge.get(LISTS[0]).0, 200);
+}
+
+fn metric(server: &Server, line: &str) -> bool {
+    let (_, body) = get(server.admin, "/metrics");
+    String::from_utf8_lossy(&body).lines().any(|l| l == line)
+}
