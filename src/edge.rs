@@ -17,7 +17,7 @@ use touchline_tls as tls;
 use tracing::info;
 
 use crate::cluster;
-use crate::config::{Config, Introduction};
+use crate::config::{Config, Edge as Followed, Introduction};
 use crate::listeners::{TlsListener, bind, reachable};
 use crate::ops::{self, Ops, Ready};
 
@@ -85,8 +85,8 @@ impl Edge {
             let named = self.config.edge.origins.iter().cloned();
             named.map(|address| self.introduction.to(address)).collect::<Vec<_>>().into()
         };
-        let (channels, idle) = (self.config.edge.channels.clone(), self.config.edge.idle);
-        let fleet = Fleet::new(hub.clone(), replication::Settings { origins, channels, idle });
+        let Config { edge: Followed { channels, idle, standby, .. }, .. } = self.config.clone();
+        let fleet = Fleet::new(hub.clone(), replication::Settings { origins, channels, idle, standby });
         let ready = Ready::Followed(fleet.readiness());
         let ops = Ops {
             registry,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use touchline_edge::spool::Spool;
 use touchline_edge::steering::{self, Steering};
 use touchline_edge::{self as edge, Hub, Site, replication};
 use touchline_ingest::{self as ingest, rtmp, srt, webrtc};
+use touchline_packager as packager;
 use touchline_registry::Role;
 use touchline_tls as tls;
 use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
@@ -184,7 +186,7 @@ impl Server {
             keys,
             webhook: webhook.map(|settings| Arc::new(Webhook::new(settings))),
             takeover,
-            hls,
+            hls: packager::Settings { node: node(), ..hls },
             ladders,
             workshop,
             grace,
@@ -231,6 +233,14 @@ fn workshop(ladders: &Ladders, metrics: transcode::Metrics) -> Option<Workshop> 
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     Some(Workshop::open(program, Budget::of_cores(cores), ladders.codecs(), metrics))
+}
+
+/// Drawn at each start.
+fn node() -> packager::Node {
+    let mut random = [0; 4];
+    // The system's generator does not fail once it has been seeded, which is before there are processes.
+    let _ = SystemRandom::new().fill(&mut random);
+    packager::Node::new(u32::from_be_bytes(random))
 }
 
 async fn finish(tasks: &TaskTracker) {

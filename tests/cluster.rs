@@ -6,8 +6,9 @@
 mod nats;
 mod support;
 
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -33,7 +34,11 @@ fn node(name: &str, nats: &Nats) -> String {
 
 /// What a node knows of the cluster.
 fn known(server: &Server) -> Value {
-    let (status, body) = get(server.admin, "/api/v1/cluster");
+    known_at(server.admin)
+}
+
+fn known_at(admin: SocketAddr) -> Value {
+    let (status, body) = get(admin, "/api/v1/cluster");
     assert_eq!(status, 200);
     serde_json::from_slice(&body).unwrap()
 }
@@ -238,4 +243,83 @@ fn a_pathway_that_is_drained_on_one_node_is_drained_on_the_other() {
 fn order(admin: SocketAddr, method: &str, pathway: &str, expected: u16) {
     let (status, body) = support::send(admin, method, &format!("/api/v1/steering/pathways/{pathway}/drain"));
     assert_eq!(status, expected, "{}", String::from_utf8_lossy(&body));
+}
+
+/// A running `touchline edge` that takes its origins from the registry. Dropping it ends the process.
+struct Edge {
+    child: Child,
+    http: SocketAddr,
+    admin: SocketAddr,
+    _file: tempfile::NamedTempFile,
+}
+
+impl Edge {
+    fn start(name: &str, nats: &Nats) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), node(name, nats)).unwrap();
+        let mut command = support::touchline();
+        command.args(["edge", "--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--config"]).arg(file.path());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address =
+            || lines.next().unwrap().unwrap().split(['/', ' ']).find_map(|word| word.parse().ok()).unwrap();
+        let (http, admin) = (address(), address());
+        // A process that nobody listens to may end of that.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, http, admin, _file: file }
+    }
+
+    fn text(&self, path: &str) -> String {
+        let (status, body) = get(self.http, path);
+        if status == 200 { String::from_utf8(body).unwrap() } else { String::new() }
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_edge_learns_from_the_registry_where_a_channel_is_and_turns_to_another_origin_when_that_is_killed() {
+    let nats = Nats::start();
+    let edge = Edge::start("edge", &nats);
+    let (a, b) = (Server::start(&node("a", &nats)), Server::start(&node("b", &nats)));
+    let _feed = Feed::start(&[&a, &b]);
+    until(|| claims(&a, "main").len() == 2);
+    until(|| edge.text(PLAYLIST).matches("#EXTINF:").count() >= 3);
+    let (holder, other) = if claims(&a, "main") == ["a", "b"] { (a, b) } else { (b, a) };
+    let killed = Instant::now();
+    // Dropping a server kills it on the spot.
+    drop(holder);
+    let before = edge.text(PLAYLIST);
+    until(|| {
+        let now = edge.text(PLAYLIST);
+        now.lines().last() != before.lines().last() && now.contains("#EXT-X-PART:")
+    });
+    println!("the playlist went on {:?} after the origin was killed", killed.elapsed());
+    until(|| claims(&other, "main").first().is_some_and(|first| known(&other)["nodes"][first]["live"] == true));
+    until(|| get(edge.http, PLAYLIST).0 == 200);
+}
+
+#[test]
+fn an_edge_goes_on_when_nats_is_killed_and_finds_channels_that_it_knew() {
+    let mut nats = Nats::start();
+    let server = Server::start(&node("a", &nats));
+    let _feed = Feed::start(&[&server]);
+    let edge = Edge::start("edge", &nats);
+    until(|| known_at(edge.admin)["channels"]["main"].is_object());
+    nats.kill();
+    until(|| !is_connected(&server));
+    // Nobody has asked for the channel before.
+    until(|| edge.text(PLAYLIST).contains("#EXTINF:"));
+    let crowd = Crowd::watch(edge.http);
+    let seen = || edge.text(PLAYLIST).matches("#EXTINF:").count();
+    let before = seen();
+    until(|| seen() >= before + 3);
+    for watched in crowd.leave() {
+        assert!(watched.refusals.is_empty() && watched.playlists > 5, "{watched:?}");
+    }
 }

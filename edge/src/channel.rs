@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use touchline_media::{ChannelName, Kind};
 use touchline_packager::{
-    Coding, Event, Found, Name, Presentation, RenditionId, Report, Resource, Window, multivariant,
+    Coding, Event, Found, Name, Presentation, RenditionId, Report, Resource, Shift, Unfit, Window, multivariant, splice,
 };
 
 use self::rendition::{Media, Rendition};
@@ -78,6 +78,35 @@ impl Writer {
     /// Puts the channel where another node has it; who waits goes on waiting, now for that.
     pub(crate) fn restore(&mut self, snapshot: Snapshot) {
         self.channel.restore(snapshot);
+    }
+
+    /// What another node made of a presentation that this channel has gone on with, when it was made.
+    pub(crate) fn apply_made(&mut self, events: &[Event], made: u64) {
+        self.channel.apply(Mark::next, made, events);
+    }
+
+    /// Goes on with the media of another channel; how its events are to be shifted from now on.
+    pub(crate) fn splice(&mut self, other: &Self) -> Result<Shift, Unfit> {
+        let (shift, events) = {
+            let (here, there) = (self.channel.windows(), other.channel.windows());
+            let here: Vec<&Window> = here.iter().map(|window| &**window).collect();
+            let there: Vec<&Window> = there.iter().map(|window| &**window).collect();
+            splice(&here, &there, Instant::now())?
+        };
+        // From here on this node has a history of its own.
+        let line = Mark::fresh().line;
+        self.channel.apply(|mark| Mark { line, ..mark.next() }, unix_micros(), &events);
+        Ok(shift)
+    }
+
+    /// Where the channel stands.
+    pub(crate) fn mark(&self) -> Mark {
+        self.channel.log.lock().newest()
+    }
+
+    /// All of it, at one moment.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.channel.state().0
     }
 
     /// Whether what the channel says now is what these prove, rendition by rendition.
@@ -288,8 +317,14 @@ impl Channel {
         self.log.lock().after(mark)
     }
 
-    /// All of it, at one moment.
+    /// All of it, at one moment, as other nodes are told.
     pub(crate) fn snapshot(&self) -> Frames {
+        let (snapshot, versions) = self.state();
+        Frames::new(snapshot, versions)
+    }
+
+    /// All of it, at one moment, and the newest version of each playlist.
+    fn state(&self) -> (Snapshot, Vec<Arc<Version>>) {
         let log = self.log.lock();
         let (renditions, versions) = self.renditions.iter().map(Rendition::snapshot).unzip();
         let snapshot = Snapshot {
@@ -301,7 +336,11 @@ impl Channel {
             renditions,
         };
         drop(log);
-        Frames::new(snapshot, versions)
+        (snapshot, versions)
+    }
+
+    fn windows(&self) -> Vec<MutexGuard<'_, Window>> {
+        self.renditions.iter().map(Rendition::window).collect()
     }
 
     /// Somebody wants something of it.
@@ -383,14 +422,14 @@ impl Channel {
     fn publish_multivariant(&self, events: &[Event]) {
         let ended = events.iter().any(|event| matches!(event, Event::Ended));
         let may_change = events.iter().any(|event| match event {
-            Event::Init(_) | Event::SegmentEnd(_) => true,
+            Event::Init(_) | Event::SegmentEnd(_) | Event::Splice(_) => true,
             Event::Part(part) => part.segment_start.is_some(),
             _ => false,
         });
         if !ended && !may_change && self.multivariant.borrow().text.is_some() {
             return;
         }
-        let windows: Vec<MutexGuard<'_, Window>> = self.renditions.iter().map(Rendition::window).collect();
+        let windows = self.windows();
         let windows: Vec<&Window> = windows.iter().map(|window| &**window).collect();
         let pathways = self.steering.as_ref().map(|steering| steering.pathways(&self.name));
         let text = multivariant(&self.presentation, &windows, pathways.as_ref());

@@ -74,6 +74,11 @@ impl Hub {
         Writer::new(channel)
     }
 
+    /// A channel that no viewer sees, and that counts nowhere.
+    pub(crate) fn shadow(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
+        Writer::new(Arc::new(Channel::new(name, presentation, &self.0.settings, Metrics::default(), None)))
+    }
+
     /// Takes a channel away, unless another has its name by now: its held requests are answered, and whoever asks again
     /// is told that it is not live.
     pub fn remove(&self, writer: Writer) {
@@ -117,9 +122,12 @@ impl Hub {
         }
     }
 
-    /// The names of all channels that are here.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.0.channels.iter().map(|channel| channel.name().to_string()).collect()
+    /// The names of all channels that are here or on the origins: ended ones as well, as long as they can be watched.
+    pub(crate) async fn known_names(&self) -> Vec<String> {
+        match self.0.upstream.get() {
+            None => self.0.channels.iter().map(|channel| channel.name().to_string()).collect(),
+            Some(upstream) => upstream.names().await,
+        }
     }
 
     /// For how long nobody has wanted anything of a channel; `None` where it is not here.

@@ -50,6 +50,6 @@ impl Listing {
 }
 
 fn rfc3339(epoch: Epoch) -> String {
-    let millis = i64::try_from(epoch.0).unwrap_or(i64::MAX);
+    let millis = i64::try_from(epoch.opened().as_millis()).unwrap_or(i64::MAX);
     DateTime::from_timestamp_millis(millis).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
 }

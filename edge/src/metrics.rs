@@ -100,7 +100,7 @@ impl Kind {
     pub(crate) fn of(item: Item) -> Self {
         match item {
             Item::Init(_) => Self::Init,
-            Item::Segment(_) => Self::Segment,
+            Item::Segment(_) | Item::Cut { .. } => Self::Segment,
             Item::Part(_) => Self::Part,
         }
     }

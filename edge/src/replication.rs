@@ -10,6 +10,7 @@
 
 mod assembly;
 mod directory;
+mod failover;
 mod fleet;
 mod link;
 pub(crate) mod log;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use touchline_media::MediaTime;
 
-use crate::{Coding, Notice, Presentation, RenditionId};
+use crate::{Coding, Epoch, Notice, Presentation, RenditionId};
 
 /// What a [`crate::Packager`] has made. A [`crate::Window`] is rebuilt from these alone.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub enum Event {
     Part(Part),
     /// A segment is complete: its last part has gone before.
     SegmentEnd(SegmentEnd),
+    /// The presentation goes on with the media of another one.
+    Splice(Splice),
     /// Nothing follows.
     Ended,
     /// Something that the operator should know.
@@ -84,4 +86,22 @@ pub struct SegmentEnd {
     pub msn: u64,
     /// The sum of its parts' durations.
     pub duration: MediaTime,
+}
+
+/// From here on comes the media of another presentation of the same programme (see [`crate::splice`]): what is open ends
+/// with the parts that it has, and a rendition that has nothing of the last segment has a gap there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Splice {
+    /// The Media Sequence Number of the segment that comes next, in every rendition.
+    pub msn: u64,
+    /// The presentation that what comes next is named after...
+    pub epoch: Epoch,
+    /// ...and the Media Sequence Number that the next segment has there.
+    pub named: u64,
+    /// EXT-X-PROGRAM-DATE-TIME of the segment before, as Unix time.
+    pub last_begins: Duration,
+    /// How long the segment before lasts.
+    pub last_lasts: Duration,
+    /// When it happens.
+    pub at: Instant,
 }

@@ -32,9 +32,9 @@ mod window;
 
 pub use bitrate::{Meter, Rates};
 pub use error::Error;
-pub use event::{Event, Init, Part, SegmentEnd, SegmentStart};
+pub use event::{Event, Init, Part, SegmentEnd, SegmentStart, Splice};
 pub use multivariant::multivariant;
-pub use name::{Epoch, Item, Name, NameError};
+pub use name::{Epoch, Item, Name, NameError, Node};
 pub use notice::Notice;
 pub use packager::{Packager, WallClock};
 pub use pathways::{Pathway, Pathways};
@@ -44,4 +44,4 @@ pub use seconds::Seconds;
 pub use segment::{Body, Segment, Whole};
 pub use settings::Settings;
 pub use snapshot::Snapshot;
-pub use window::{Found, Offload, Resource, Retained, Window};
+pub use window::{Found, Offload, Resource, Retained, Run, Shift, Unfit, Window, splice};

@@ -239,7 +239,7 @@ impl Opened {
     fn new(settings: &Settings, inputs: &[Input], at: Instant, unix: Duration) -> Self {
         let part_target = inputs.first().map_or(settings.part, |lead| target::part_target(&lead.track, settings.part));
         let presentation = Presentation {
-            epoch: Epoch(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)),
+            epoch: Epoch::new(settings.node, unix),
             first_msn: u64::try_from(unix.as_millis() / MSN_CLOCK.as_millis()).unwrap_or(0),
             target_duration: settings.target_duration(),
             part_target,

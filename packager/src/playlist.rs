@@ -18,14 +18,14 @@ pub struct MediaPlaylist {
     /// The Media Sequence Number of the first segment listed, or that will be.
     pub(crate) media_sequence: u64,
     pub(crate) discontinuity_sequence: u64,
-    /// The number of the first listed segment's init section, where that segment does not name it itself.
-    pub(crate) map: Option<u32>,
+    /// The first listed segment's init section, where that segment does not name it itself.
+    pub(crate) map: Option<Name>,
     /// The whole segments that a delta update skips.
     pub(crate) history: History,
     /// Those after them, oldest first; only the last may be growing.
     pub(crate) recent: Vec<Arc<Segment>>,
-    /// The running number of the part that comes next.
-    pub(crate) next_part: u64,
+    /// The part that comes next.
+    pub(crate) next_part: Name,
     /// How far the other renditions are.
     pub(crate) reports: Vec<Report>,
     pub(crate) ended: bool,
@@ -55,7 +55,7 @@ impl fmt::Display for MediaPlaylist {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Section 8: EXT-X-MAP asks for 6, and nothing else here for more.
         self.header(f, 6)?;
-        self.map(f, self.map)?;
+        self.map.map_or(Ok(()), |init| write_map(f, init))?;
         write!(f, "{}", self.history)?;
         self.rest(f)
     }
@@ -89,23 +89,17 @@ impl MediaPlaylist {
         writeln!(f, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)
     }
 
-    /// EXT-X-MAP for the segments that follow, where there is one to state.
-    fn map(&self, f: &mut fmt::Formatter<'_>, init: Option<u32>) -> fmt::Result {
-        init.map_or(Ok(()), |init| write_map(f, self.presentation.epoch, init))
-    }
-
     /// What no update leaves out.
     fn rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with_parts = self.recent.len() - near(self.recent.iter(), self.presentation.three_targets());
         for (index, segment) in self.recent.iter().enumerate() {
-            let (epoch, parts) = (self.presentation.epoch, index >= with_parts);
-            write!(f, "{}", Listed { segment, epoch, parts })?;
+            write!(f, "{}", Listed { segment, parts: index >= with_parts })?;
         }
         if self.ended {
             return f.write_str("#EXT-X-ENDLIST\n");
         }
         // 4.4.5.3: the next part is hinted until EXT-X-ENDLIST says that there is none.
-        writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"", self.name(Item::Part(self.next_part)))?;
+        writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"", self.next_part)?;
         self.reports.iter().try_for_each(|report| self.report(f, report))
     }
 
@@ -113,10 +107,6 @@ impl MediaPlaylist {
         let Some(rendition) = self.presentation.rendition(report.rendition) else { return Ok(()) };
         let (name, msn, part) = (&rendition.name, report.msn, report.part);
         writeln!(f, "#EXT-X-RENDITION-REPORT:URI=\"../{name}/index.m3u8\",LAST-MSN={msn},LAST-PART={part}")
-    }
-
-    fn name(&self, item: Item) -> Name {
-        Name { epoch: self.presentation.epoch, item }
     }
 }
 
@@ -155,7 +145,7 @@ impl fmt::Display for Delta<'_> {
         }
         // 6.2.5.1: an update has to do for who does not know of an EXT-X-MAP among the skipped segments.
         let first = playlist.recent.first().filter(|first| !first.maps);
-        playlist.map(f, first.map(|first| first.start.init))?;
+        first.map_or(Ok(()), |first| write_map(f, first.init()))?;
         playlist.rest(f)
     }
 }
@@ -163,35 +153,34 @@ impl fmt::Display for Delta<'_> {
 /// A segment as it is listed.
 pub(crate) struct Listed<'a> {
     pub(crate) segment: &'a Segment,
-    pub(crate) epoch: Epoch,
     pub(crate) parts: bool,
 }
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { segment, epoch, parts } = *self;
+        let Self { segment, parts } = *self;
         // 4.4.4.9: what applies to a segment stands before its first part.
         if segment.start.discontinuity {
             f.write_str("#EXT-X-DISCONTINUITY\n")?;
         }
         if segment.maps {
-            write_map(f, epoch, segment.start.init)?;
+            write_map(f, segment.init())?;
         }
         writeln!(f, "#EXT-X-PROGRAM-DATE-TIME:{}", date_time(segment.start.program_date_time))?;
         if parts {
-            segment.parts.iter().try_for_each(|part| write_part(f, epoch, part))?;
+            segment.parts.iter().try_for_each(|part| write_part(f, segment.epoch, part))?;
         }
         let Some(whole) = &segment.whole else { return Ok(()) };
         if segment.gap {
             f.write_str("#EXT-X-GAP\n")?;
         }
         writeln!(f, "#EXTINF:{},", whole.duration)?;
-        writeln!(f, "{}", Name { epoch, item: Item::Segment(segment.msn) })
+        writeln!(f, "{}", segment.name())
     }
 }
 
-fn write_map(f: &mut fmt::Formatter<'_>, epoch: Epoch, init: u32) -> fmt::Result {
-    writeln!(f, "#EXT-X-MAP:URI=\"{}\"", Name { epoch, item: Item::Init(init) })
+fn write_map(f: &mut fmt::Formatter<'_>, init: Name) -> fmt::Result {
+    writeln!(f, "#EXT-X-MAP:URI=\"{init}\"")
 }
 
 fn write_part(f: &mut fmt::Formatter<'_>, epoch: Epoch, part: &Part) -> fmt::Result {

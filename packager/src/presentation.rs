@@ -37,6 +37,15 @@ impl Presentation {
         (0..=u8::MAX).map(RenditionId).take(self.renditions.len())
     }
 
+    /// Whether its playlists can go on with the media of another presentation: what must not change is the same.
+    pub fn fits(&self, other: &Self) -> bool {
+        let fixed = |presentation: &Self| (presentation.target_duration, presentation.part_target);
+        let alike = |(here, there): (&Rendition, &Rendition)| here.name == there.name && here.kind() == there.kind();
+        fixed(self) == fixed(other)
+            && self.renditions.len() == other.renditions.len()
+            && self.renditions.iter().zip(&other.renditions).all(alike)
+    }
+
     /// How far from the end of the newest whole segment a delta update skips: CAN-SKIP-UNTIL, at least six target durations
     /// (RFC 8216bis 4.4.3.8). `None` where the window is no longer than that.
     pub fn skip_boundary(&self) -> Option<Duration> {

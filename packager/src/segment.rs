@@ -1,16 +1,21 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use touchline_media::MediaTime;
 
 use crate::seconds::Seconds;
-use crate::{Part, SegmentStart};
+use crate::{Epoch, Item, Name, Part, SegmentStart};
 
 /// A Media Segment as a [`crate::Window`] holds it: whole, or still growing.
 #[derive(Debug, Clone)]
 pub struct Segment {
     /// Its Media Sequence Number.
     pub msn: u64,
+    /// The presentation that it is named after...
+    pub epoch: Epoch,
+    /// ...and the Media Sequence Number that it has there.
+    pub named: u64,
+    /// How many parts it has, if it is no more than the beginning of what has that name.
+    pub cut: Option<u32>,
     /// What was known of it when its first part came.
     pub start: SegmentStart,
     /// Whether the segment before has another init section, so that EXT-X-MAP stands before this one.
@@ -47,14 +52,40 @@ pub enum Body {
 }
 
 impl Segment {
-    pub(crate) fn new(start: SegmentStart, maps: bool, first: Part) -> Self {
-        let gap = first.gap;
-        Self { msn: first.msn, start, maps, gap, first_part: first.number, parts: vec![first], whole: None }
+    /// Named after its number in a presentation, with its first part.
+    pub(crate) fn new(start: SegmentStart, (epoch, named): (Epoch, u64), first: Part) -> Self {
+        Self {
+            msn: first.msn,
+            epoch,
+            named,
+            cut: None,
+            start,
+            maps: false,
+            gap: first.gap,
+            first_part: first.number,
+            parts: vec![first],
+            whole: None,
+        }
     }
 
-    pub(crate) fn complete(&mut self, duration: MediaTime) {
+    /// It has come to its end.
+    pub(crate) fn complete(&mut self, duration: Seconds) {
         let chunks = self.parts.iter().map(|part| part.data.clone()).collect();
-        self.whole = Some(Whole { duration: duration.into(), body: Body::Here(chunks) });
+        self.whole = Some(Whole { duration, body: Body::Here(chunks) });
+    }
+
+    /// The file name of the whole.
+    pub(crate) fn name(&self) -> Name {
+        let item = match self.cut {
+            None => Item::Segment(self.named),
+            Some(parts) => Item::Cut { msn: self.named, parts },
+        };
+        Name { epoch: self.epoch, item }
+    }
+
+    /// The file name of its init section.
+    pub(crate) fn init(&self) -> Name {
+        Name { epoch: self.epoch, item: Item::Init(self.start.init) }
     }
 
     /// The part with this running number.

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::Node;
+
 /// How finely a presentation is cut, and how much of it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -9,6 +11,8 @@ pub struct Settings {
     pub segment: Duration,
     /// How much media a playlist lists in whole segments, never less than three target durations.
     pub window: Duration,
+    /// Tells what is opened here from what others open of the same feed.
+    pub node: Node,
 }
 
 impl Settings {
@@ -23,6 +27,11 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { part: Duration::from_millis(200), segment: Duration::from_secs(2), window: Duration::from_secs(30) }
+        Self {
+            part: Duration::from_millis(200),
+            segment: Duration::from_secs(2),
+            window: Duration::from_secs(30),
+            node: Node::default(),
+        }
     }
 }

@@ -1,16 +1,18 @@
 use std::sync::Arc;
 
-use crate::Init;
 use crate::bitrate::Meter;
 use crate::seconds::Seconds;
 use crate::segment::Segment;
-use crate::window::Retained;
+use crate::window::{Retained, Run};
+use crate::{Epoch, Init};
 
 /// A [`crate::Window`] at one moment, but for what follows from the rest: listed text, sums and counts.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Those that a retained segment needs, and the newest.
-    pub inits: Vec<Init>,
+    /// Those that a retained segment needs, and the newest, each with the presentation that it is named after.
+    pub inits: Vec<(Epoch, Init)>,
+    /// After which presentations segments are named, oldest first: one at least.
+    pub runs: Vec<Run>,
     /// Whole segments, oldest first.
     pub segments: Vec<Retained>,
     /// The segment that is growing.
@@ -23,7 +25,7 @@ pub struct Snapshot {
     pub longest: Seconds,
     /// The Media Sequence Number and the index of the newest part.
     pub last_part: Option<(u64, u32)>,
-    /// The running number of the part that comes next.
+    /// The running number of the part that comes next, in the newest of the presentations.
     pub next_part: u64,
     /// Whether the playlist has its EXT-X-ENDLIST.
     pub ended: bool,

@@ -1,16 +1,27 @@
+mod found;
+mod retention;
+mod run;
+mod splice;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
+use self::run::Runs;
 use crate::bitrate::{Meter, Rates};
 use crate::history::History;
-use crate::playlist::{Listed, near};
 use crate::seconds::Seconds;
 use crate::segment::{Body, Segment};
 use crate::snapshot::Snapshot;
-use crate::{Coding, Event, Init, Item, MediaPlaylist, Name, Part, Presentation, RenditionId, Report, SegmentEnd};
+use crate::{
+    Coding, Epoch, Event, Init, Item, MediaPlaylist, Name, Part, Presentation, RenditionId, Report, SegmentEnd,
+};
+
+pub use self::found::{Found, Offload, Resource};
+pub use self::run::Run;
+pub use self::splice::{Shift, Unfit, splice};
 
 /// One rendition as a viewer sees it: what is listed, and what can be fetched.
 ///
@@ -20,8 +31,10 @@ use crate::{Coding, Event, Init, Item, MediaPlaylist, Name, Part, Presentation, 
 pub struct Window {
     presentation: Arc<Presentation>,
     rendition: RenditionId,
-    /// Those that a retained segment needs, and the newest.
-    inits: VecDeque<Init>,
+    /// Those that a retained segment needs, and the newest, each with the presentation that it is named after.
+    inits: VecDeque<(Epoch, Init)>,
+    /// After which presentations segments are named.
+    runs: Runs,
     /// Whole segments, oldest first: `unlisted` that have left the playlist and can still be fetched, then those of
     /// `history`, then those that every playlist has in full.
     segments: VecDeque<Retained>,
@@ -57,62 +70,12 @@ pub struct Retained {
     pub until: Option<Instant>,
 }
 
-/// What [`Window::find`] has found.
-#[derive(Debug, Clone)]
-pub enum Found {
-    /// Here it is.
-    Ready(Resource),
-    /// A segment of so many bytes that has been handed out by [`Window::offload`].
-    Offloaded {
-        /// Its Media Sequence Number.
-        msn: u64,
-        /// Its size in bytes.
-        len: u64,
-    },
-    /// The part that comes next: to be held until it exists (RFC 8216bis 6.2.6).
-    Next,
-    /// Neither there nor announced.
-    Missing,
-}
-
-/// The bytes of an init section, a part or a segment.
-#[derive(Debug, Clone)]
-pub enum Resource {
-    /// In one piece.
-    Whole(Bytes),
-    /// A segment, as its parts in order.
-    Chunks(Arc<[Bytes]>),
-}
-
-/// A segment to be kept elsewhere.
-#[derive(Debug, Clone)]
-pub struct Offload {
-    /// Its Media Sequence Number.
-    pub msn: u64,
-    /// Its parts in order.
-    pub chunks: Arc<[Bytes]>,
-}
-
-impl Resource {
-    /// Its length in bytes.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Whole(data) => data.len(),
-            Self::Chunks(chunks) => chunks.iter().map(Bytes::len).sum(),
-        }
-    }
-
-    /// Whether it has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
 impl Window {
     /// A rendition of which nothing has come yet.
     pub fn new(presentation: Arc<Presentation>, rendition: RenditionId) -> Self {
         Self {
             media_sequence: presentation.first_msn,
+            runs: Runs::new(&presentation),
             presentation,
             rendition,
             inits: VecDeque::new(),
@@ -136,6 +99,7 @@ impl Window {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             inits: self.inits.iter().cloned().collect(),
+            runs: self.runs.iter().copied().collect(),
             segments: self.segments.iter().cloned().collect(),
             open: self.open.clone(),
             media_sequence: self.media_sequence,
@@ -160,6 +124,7 @@ impl Window {
         let dependent = all.filter(|segment| !segment.start.independent).count();
         let listed = segments.iter().skip(unlisted).map(|retained| retained.segment.duration()).sum();
         let mut window = Self {
+            runs: Runs::restore(&presentation, snapshot.runs),
             presentation,
             rendition,
             inits: inits.into(),
@@ -186,11 +151,12 @@ impl Window {
     pub fn apply(&mut self, event: &Event) -> bool {
         match event {
             Event::Init(init) if init.rendition == self.rendition => {
-                self.inits.push_back(init.clone());
+                self.inits.push_back((self.runs.newest().epoch, init.clone()));
                 false
             }
             Event::Part(part) if part.rendition == self.rendition => self.append(part),
             Event::SegmentEnd(end) if end.rendition == self.rendition => self.complete(*end),
+            Event::Splice(splice) => self.splice(splice),
             Event::Ended => !std::mem::replace(&mut self.ended, true),
             _ => false,
         }
@@ -204,10 +170,10 @@ impl Window {
             presentation: Arc::clone(&self.presentation),
             media_sequence: self.media_sequence,
             discontinuity_sequence: self.discontinuity_sequence,
-            map: first.filter(|first| !first.maps).map(|first| first.start.init),
+            map: first.filter(|first| !first.maps).map(|first| first.init()),
             history: self.history.clone(),
             recent: recent.chain(&self.open).cloned().collect(),
-            next_part: self.next_part,
+            next_part: Name { epoch: self.runs.newest().epoch, item: Item::Part(self.next_part) },
             reports: reports.iter().filter(|report| report.rendition != self.rendition).copied().collect(),
             ended: self.ended,
         }
@@ -241,44 +207,6 @@ impl Window {
         self.ended
     }
 
-    /// What a viewer who asks for this file gets.
-    pub fn find(&self, name: Name) -> Found {
-        if name.epoch != self.presentation.epoch {
-            return Found::Missing;
-        }
-        let found = match name.item {
-            Item::Init(number) => self.init(number).map(|init| Found::Ready(Resource::Whole(init.data.clone()))),
-            Item::Segment(msn) => self.segment(msn),
-            Item::Part(number) if number == self.next_part && !self.ended => Some(Found::Next),
-            Item::Part(number) => self.part(number).map(|part| Found::Ready(Resource::Whole(part.data.clone()))),
-        };
-        found.unwrap_or(Found::Missing)
-    }
-
-    /// Whole segments that are to be kept elsewhere, because they end further than `distance` from the end of the newest:
-    /// each is handed out once. [`Window::offloaded`] says that it is there.
-    pub fn offload(&mut self, distance: Duration) -> Vec<Offload> {
-        let near = near(self.segments.iter().map(|retained| &retained.segment), distance);
-        let far = self.segments.len() - near;
-        let fresh = self.segments.partition_point(|retained| retained.segment.msn < self.offloaded);
-        let chosen = self.segments.range(fresh.min(far)..far).map(|retained| &retained.segment);
-        let offloads: Vec<Offload> = chosen.filter_map(|segment| offload(segment)).collect();
-        self.offloaded = self.segments.get(far).map_or(self.offloaded, |first| first.segment.msn.max(self.offloaded));
-        offloads
-    }
-
-    /// The segment is kept elsewhere from now on.
-    pub fn offloaded(&mut self, msn: u64) {
-        let Some(index) = self.index(msn) else { return };
-        let retained = self.segments.get_mut(index);
-        let whole = retained.and_then(|retained| Arc::make_mut(&mut retained.segment).whole.as_mut());
-        if let Some(whole) = whole
-            && let Body::Here(chunks) = &whole.body
-        {
-            whole.body = Body::Elsewhere { len: chunks.iter().map(|chunk| chunk.len() as u64).sum() };
-        }
-    }
-
     /// The Media Sequence Number of the oldest segment that can be fetched, or that will be.
     pub fn oldest(&self) -> u64 {
         self.segments.front().map_or(self.media_sequence, |retained| retained.segment.msn)
@@ -310,7 +238,7 @@ impl Window {
 
     /// What can be fetched carries, newest first.
     pub fn codings(&self) -> impl Iterator<Item = &Coding> {
-        self.inits.iter().rev().map(|init| &init.coding)
+        self.inits.iter().rev().map(|(_, init)| &init.coding)
     }
 
     /// Whether every segment that can be fetched begins with a sync sample (RFC 8216bis 4.4.2.1).
@@ -323,8 +251,10 @@ impl Window {
             (Some(open), None) => Arc::make_mut(open).parts.push(part.clone()),
             (None, Some(start)) => {
                 self.dependent += usize::from(!start.independent);
-                let before = self.segments.back().map(|retained| retained.segment.start.init);
-                self.open = Some(Arc::new(Segment::new(start, before != Some(start.init), part.clone())));
+                let before = self.segments.back().map(|retained| retained.segment.init());
+                let mut segment = Segment::new(start, self.runs.name(part.msn), part.clone());
+                segment.maps = before != Some(segment.init());
+                self.open = Some(Arc::new(segment));
             }
             // A part of a segment whose beginning or end this window has not seen.
             (None, None) | (Some(_), Some(_)) => return false,
@@ -338,119 +268,23 @@ impl Window {
 
     fn complete(&mut self, end: SegmentEnd) -> bool {
         let Some(mut segment) = self.open.take_if(|open| open.msn == end.msn) else { return false };
-        Arc::make_mut(&mut segment).complete(end.duration);
+        Arc::make_mut(&mut segment).complete(end.duration.into());
+        self.close(segment);
+        true
+    }
+
+    /// Lists a segment that has become whole.
+    fn close(&mut self, segment: Arc<Segment>) {
         self.meter.segment(&segment, self.presentation.target_duration);
         self.listed += segment.duration();
         self.longest = self.longest.max(self.listed);
         self.segments.push_back(Retained { segment, appeared: None, parts_until: None, until: None });
         self.age();
         self.slide();
-        true
-    }
-
-    /// Turns segments into text once they are beyond the Skip Boundary.
-    ///
-    /// RFC 8216bis 6.2.5.1: that is counted from the end of the newest whole segment, and what begins beyond it but ends
-    /// within it is not skipped.
-    fn age(&mut self) {
-        let Some(boundary) = self.presentation.skip_boundary().map(Seconds::from) else { return };
-        let recent = self.segments.range(self.unlisted + self.history.len()..);
-        let mut beyond = recent.map(|retained| retained.segment.duration()).sum::<Seconds>();
-        while let Some(retained) = self.segments.get(self.unlisted + self.history.len()) {
-            beyond -= retained.segment.duration();
-            if beyond < boundary {
-                break;
-            }
-            let (segment, epoch) = (&*retained.segment, self.presentation.epoch);
-            self.history.push(Listed { segment, epoch, parts: false });
-        }
-    }
-
-    /// Takes segments off the front of the playlist, as long as what remains covers the window.
-    fn slide(&mut self) {
-        // RFC 8216bis 6.2.2: at least three target durations of whole segments stay.
-        let keep = Seconds::from(self.presentation.window.max(self.presentation.three_targets()));
-        while let Some(front) = self.segments.get(self.unlisted) {
-            let duration = front.segment.duration();
-            if self.listed < keep + duration {
-                break;
-            }
-            self.listed -= duration;
-            self.media_sequence = front.segment.msn + 1;
-            // 6.2.2: counted when the tag leaves, so that the number of every segment stays.
-            self.discontinuity_sequence += u64::from(front.segment.start.discontinuity);
-            self.unlisted += 1;
-            self.history.pop();
-        }
-    }
-
-    /// Forgets what need not be fetched any more. The ends of segments carry no time of their own: `now`, that of the
-    /// part after them, is no earlier.
-    fn evict(&mut self, now: Instant) {
-        for whole in self.segments.iter_mut().rev().take_while(|whole| whole.appeared.is_none()) {
-            whole.appeared = Some(now);
-        }
-        self.let_parts_go(now);
-        for left in self.segments.range_mut(..self.unlisted).rev().take_while(|left| left.until.is_none()) {
-            // 6.2.2: a segment can be fetched for its own duration and that of the longest playlist from when it appeared.
-            let retained = left.segment.duration() + self.longest;
-            left.until = Some(left.appeared.unwrap_or(now) + retained.to_duration());
-        }
-        let over = |front: &Retained| {
-            let parts_over = front.parts_until.is_some_and(|until| until <= now);
-            parts_over && front.until.is_some_and(|until| until <= now)
-        };
-        while let Some(front) = self.segments.pop_front_if(|front| over(front)) {
-            self.unlisted -= 1;
-            self.dependent -= usize::from(!front.segment.start.independent);
-        }
-        let oldest = self.segments.front().map(|retained| &retained.segment).or(self.open.as_ref());
-        let needed = oldest.map_or(0, |segment| segment.start.init);
-        while self.inits.pop_front_if(|init| init.number < needed).is_some() {}
-    }
-
-    /// RFC 8216bis 6.2.2: a part can be fetched for three target durations from when its tag left the playlist.
-    fn let_parts_go(&mut self, now: Instant) {
-        let three_targets = self.presentation.three_targets();
-        let listed = self.segments.iter().map(|retained| &retained.segment).chain(&self.open);
-        let far = (self.segments.len() + usize::from(self.open.is_some())) - near(listed, three_targets);
-        let far = self.segments.range_mut(..far.min(self.segments.len()));
-        for retained in far.rev().take_while(|retained| !retained.segment.parts.is_empty()) {
-            if *retained.parts_until.get_or_insert(now + three_targets) <= now {
-                Arc::make_mut(&mut retained.segment).parts = Vec::new();
-            }
-        }
-    }
-
-    fn init(&self, number: u32) -> Option<&Init> {
-        self.inits.iter().find(|init| init.number == number)
     }
 
     /// Where a whole segment is among those retained.
     fn index(&self, msn: u64) -> Option<usize> {
         self.segments.binary_search_by_key(&msn, |retained| retained.segment.msn).ok()
-    }
-
-    fn segment(&self, msn: u64) -> Option<Found> {
-        let segment = &self.segments.get(self.index(msn)?)?.segment;
-        match &segment.whole.as_ref()?.body {
-            Body::Here(chunks) => Some(Found::Ready(Resource::Chunks(Arc::clone(chunks)))),
-            Body::Elsewhere { len } => Some(Found::Offloaded { msn, len: *len }),
-        }
-    }
-
-    fn part(&self, number: u64) -> Option<&Part> {
-        let growing = self.open.as_ref().and_then(|open| open.part(number));
-        growing.or_else(|| {
-            let after = self.segments.partition_point(|retained| retained.segment.first_part <= number);
-            self.segments.get(after.checked_sub(1)?)?.segment.part(number)
-        })
-    }
-}
-
-fn offload(segment: &Segment) -> Option<Offload> {
-    match &segment.whole.as_ref()?.body {
-        Body::Here(chunks) => Some(Offload { msn: segment.msn, chunks: Arc::clone(chunks) }),
-        Body::Elsewhere { .. } => None,
     }
 }

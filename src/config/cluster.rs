@@ -25,6 +25,8 @@ pub(crate) struct Edge {
     pub(crate) channels: Vec<ChannelName>,
     /// How long any other is kept that nobody asks for.
     pub(crate) idle: Duration,
+    /// Whether a second origin is followed while the first one works.
+    pub(crate) standby: bool,
 }
 
 /// In bytes: what can be guessed proves nothing.
@@ -33,7 +35,7 @@ const IDLE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Durati
 
 impl Default for Edge {
     fn default() -> Self {
-        Self { origins: Vec::new(), channels: Vec::new(), idle: replication::Settings::IDLE }
+        Self { origins: Vec::new(), channels: Vec::new(), idle: replication::Settings::IDLE, standby: true }
     }
 }
 
@@ -61,6 +63,7 @@ impl Edge {
         let channel = |text: &str| text.parse().map_err(|why| format!("\"{text}\" is no channel name: {why}"));
         section.values("channels", channel, &mut self.channels);
         section.value("idle", duration(IDLE), &mut self.idle);
+        section.flag("standby", &mut self.standby);
     }
 }
 

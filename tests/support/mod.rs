@@ -70,6 +70,41 @@ impl Server {
         Self { child, http, rtmp, srt, admin, https, rtmps, log, _dir: dir }
     }
 
+    /// Starts an edge of these origins, with the given `touchline.toml`.
+    pub(crate) fn edge(origins: &[&Self], config: &str) -> Self {
+        let dir = Dir::new();
+        let (file, log) = (dir.0.join("touchline.toml"), dir.0.join("log"));
+        std::fs::write(&file, config).unwrap();
+        let mut command = touchline();
+        command.args(["edge", "--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--config"]).arg(&file);
+        for origin in origins {
+            command.args(["--origin", &format!("http://{}", origin.http)]);
+        }
+        let child = command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap()).spawn();
+        let mut child = child.unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = || -> SocketAddr {
+            let line = lines.next().and_then(Result::ok).unwrap_or_else(|| {
+                panic!("the edge did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default())
+            });
+            let url = line.split_whitespace().nth(1).unwrap();
+            url.split('/').nth(2).unwrap().parse().unwrap()
+        };
+        let (http, admin) = (address(), address());
+        // The last lines, of the origins: an edge that nobody listens to does not start.
+        origins.iter().for_each(|_| {
+            address();
+        });
+        let none = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { child, http, rtmp: none, srt: none, admin, https: None, rtmps: None, log, _dir: dir }
+    }
+
+    /// Ends the process at once, as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// A URL for viewers.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.http)

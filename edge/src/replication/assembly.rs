@@ -15,7 +15,7 @@ pub(super) struct Assembly {
 
 /// Why frames are no snapshot together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// More or fewer renditions than its presentation has.
     #[error("there are not as many renditions as it says")]
     Renditions,

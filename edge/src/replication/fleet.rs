@@ -1,6 +1,6 @@
 //! All channels of an edge: opened when somebody wants them, closed when nobody has for a while.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::listing::Listing;
 use crate::metrics::Counted;
 
 /// Channels that an edge follows at once.
-pub const MAX_CHANNELS: usize = 256;
+const MAX_CHANNELS: usize = 256;
 /// How long a viewer waits for a channel to open.
 const OPENING: Duration = Duration::from_secs(10);
 /// For how long the answer of the origins to which channels there are is believed.
@@ -43,6 +43,8 @@ pub struct Settings {
     pub channels: Vec<ChannelName>,
     /// How long a channel is kept that nobody asks for.
     pub idle: Duration,
+    /// Whether a second origin is followed while the first one works, so that turning to it takes no time.
+    pub standby: bool,
 }
 
 impl Settings {
@@ -77,7 +79,7 @@ struct Catalogue {
     /// Whether one of them has said so.
     answered: bool,
     channels: BTreeMap<String, Listing>,
-    names: Vec<String>,
+    names: BTreeSet<String>,
 }
 
 /// Whether an edge can serve: once an origin has answered.
@@ -149,7 +151,7 @@ impl Fleet {
         standings.insert(name.clone(), receiver);
         let named = self.settings.channels.contains(&name);
         let origins = self.upstream.origins.clone();
-        let mut replica = Replica::new(name.clone(), self.hub.clone(), origins, named, standing);
+        let mut replica = Replica::new(name.clone(), self.hub.clone(), origins, named, self.settings.standby, standing);
         let stop = CancellationToken::new();
         running.stops.insert(name.clone(), stop.clone());
         let counted = Counted::on(&self.hub.metrics().replication.followed);
@@ -187,7 +189,7 @@ impl Upstream {
     pub(crate) async fn open(&self, name: &ChannelName) -> Result<(), Error> {
         let channel = || name.clone();
         let catalogue = self.catalogue().await;
-        if !catalogue.names.iter().any(|known| known == name.as_str()) {
+        if !catalogue.names.contains(name.as_str()) {
             let why = if catalogue.answered {
                 Error::NotLive { channel: channel() }
             } else {
@@ -219,6 +221,11 @@ impl Upstream {
     /// The channels that are live on the origins.
     pub(crate) async fn channels(&self) -> Vec<Listing> {
         self.catalogue().await.channels.values().cloned().collect()
+    }
+
+    /// The names of all channels that can be followed.
+    pub(crate) async fn names(&self) -> Vec<String> {
+        self.catalogue().await.names.iter().cloned().collect()
     }
 
     /// What the origins have: asked at most once a second, whoever wants to know.

@@ -7,7 +7,6 @@ use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 use touchline_media::ChannelName;
 
@@ -65,28 +64,38 @@ pub(super) enum Over {
     Foreign,
 }
 
-/// Follows a channel until its end, from where this node has it already if that is known. What is heard is not queued:
-/// whoever does not take it stops the origin.
-pub(super) async fn follow(
+/// Nobody wants to hear any more.
+#[derive(Debug)]
+pub(super) struct Unheard;
+
+/// Follows a channel until its end, from where this node has it already if that is known; `say` is called with what is heard,
+/// and has the origin wait for as long as it takes.
+pub(super) async fn follow<S>(
     origin: &Origin,
     channel: &ChannelName,
     from: Option<(Mark, Clock)>,
-    heard: mpsc::Sender<Heard>,
+    say: impl Fn(Heard) -> S,
     metrics: &Metrics,
-) -> Over {
+) -> Over
+where
+    S: Future<Output = Result<(), Unheard>>,
+{
     metrics.connects.inc();
-    match attempt(origin, channel, from, heard, metrics).await {
+    match attempt(origin, channel, from, say, metrics).await {
         Ok(over) | Err(over) => over,
     }
 }
 
-async fn attempt(
+async fn attempt<S>(
     origin: &Origin,
     channel: &ChannelName,
     from: Option<(Mark, Clock)>,
-    heard: mpsc::Sender<Heard>,
+    say: impl Fn(Heard) -> S,
     metrics: &Metrics,
-) -> Result<Over, Over> {
+) -> Result<Over, Over>
+where
+    S: Future<Output = Result<(), Unheard>>,
+{
     let mut connection = origin.connect().await?;
     let query = from.map(|(mark, _)| format!("?{}", outlet::query(mark))).unwrap_or_default();
     let response = origin.ask(&mut connection, &format!("{PREFIX}/{VERSION}/{channel}{query}")).await?;
@@ -106,7 +115,7 @@ async fn attempt(
     };
     let mut snapshot = None;
     loop {
-        let heard_now = match stream.next().await? {
+        let heard = match stream.next().await? {
             Frame::Head(head) => {
                 let clock = stream.decoder.clock().ok_or(Over::Foreign)?;
                 snapshot = Some(assembly::Assembly::new(head, clock));
@@ -135,7 +144,7 @@ async fn attempt(
             Frame::End(Ending::Removed) => return Ok(Over::Removed),
             Frame::End(Ending::Draining) => return Ok(Over::Draining),
         };
-        if heard.send(heard_now).await.is_err() {
+        if say(heard).await.is_err() {
             return Ok(Over::Closed);
         }
     }

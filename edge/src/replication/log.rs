@@ -13,9 +13,9 @@ use super::proof::Provable;
 use super::wire;
 
 /// Batches that a channel keeps for who has been away or is slow: a minute or so of parts of a ladder.
-pub const MAX_ENTRIES: usize = 4_096;
+pub(crate) const MAX_ENTRIES: usize = 4_096;
 /// Bytes of media in them, which most of the time are those of the window as well.
-pub const MAX_BYTES: usize = 64 << 20;
+pub(crate) const MAX_BYTES: usize = 64 << 20;
 
 /// A moment in the life of a channel: nodes that stand at the same mark have the same state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

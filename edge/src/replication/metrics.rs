@@ -34,6 +34,8 @@ pub struct Metrics {
     pub resumptions: Counter,
     /// Segments or playlists that were not what the origin has.
     pub mismatches: Counter,
+    /// Times that viewers went on with another origin's channel after a discontinuity.
+    pub splices: Counter,
 }
 
 /// From half a millisecond, in steps of two, to 16 seconds.
@@ -61,6 +63,7 @@ impl Default for Metrics {
             snapshots: Counter::default(),
             resumptions: Counter::default(),
             mismatches: Counter::default(),
+            splices: Counter::default(),
         }
     }
 }
@@ -89,5 +92,6 @@ impl Metrics {
             "Segments or playlists that were not what the origin has",
             self.mismatches.clone(),
         );
+        registry.register("splices", "Times that viewers went on with another origin's channel", self.splices.clone());
     }
 }

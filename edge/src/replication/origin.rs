@@ -99,6 +99,11 @@ impl Origin {
         Self { address, tls, secret, questions: Mutex::new(None) }
     }
 
+    /// Where it is: what tells it from others.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// A connection to it.
     pub(super) async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>, Error> {
         timeout(CONNECT, self.shake_hands()).await.map_err(|_| Error::Late(CONNECT))?

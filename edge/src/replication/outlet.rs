@@ -36,7 +36,7 @@ pub(super) const PREFIX: &str = "/replicate";
 pub(super) const VERSION: &str = "v1";
 /// After so much silence a node that follows is told that its origin is still there. Shorter than half of what is taken for
 /// a failure.
-pub const KEEP_ALIVE: Duration = Duration::from_millis(150);
+const KEEP_ALIVE: Duration = Duration::from_millis(150);
 
 /// Who may follow the channels.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ async fn serve<B>(hub: &Hub, request: &Request<B>) -> Result<Response<Body>, Err
     let name = path.and_then(|path| path.strip_prefix(VERSION)).and_then(|path| path.strip_prefix('/'));
     match name.ok_or(Error::NoSuchPath)? {
         "" => {
-            let catalogue = Catalogue { channels: hub.channels(), names: hub.names() };
+            let catalogue = Catalogue { channels: hub.known_channels().await, names: hub.known_names().await };
             Ok(response::json(StatusCode::OK, Lifetime::None, &catalogue))
         }
         name => {

@@ -9,7 +9,7 @@ use touchline_packager::{RenditionId, Skip};
 use crate::version::Version;
 
 /// A SHA-256.
-pub type Proof = [u8; SHA256_OUTPUT_LEN];
+pub(crate) type Proof = [u8; SHA256_OUTPUT_LEN];
 
 /// The end of a segment, of which a proof can be made when somebody wants one.
 #[derive(Debug, Clone)]

@@ -33,6 +33,8 @@ pub const MEDIA_TYPE: &str = "application/vnd.touchline.replication.v1";
 pub const MAX_FRAME: usize = 64 << 20;
 /// Renditions of a channel.
 pub const MAX_RENDITIONS: usize = 64;
+/// Times that a channel has turned to another origin, of which there are still segments.
+pub const MAX_RUNS: usize = 65_536;
 /// Segments of all renditions in a snapshot: a day of the shortest, of a ladder.
 pub const MAX_SEGMENTS: usize = 1 << 20;
 
@@ -157,6 +159,7 @@ const EVENT_INIT: u8 = 1;
 const EVENT_PART: u8 = 2;
 const EVENT_SEGMENT_END: u8 = 3;
 const EVENT_ENDED: u8 = 4;
+const EVENT_SPLICE: u8 = 5;
 
 /// Flags of a part, and of a segment.
 const INDEPENDENT: u8 = 1;

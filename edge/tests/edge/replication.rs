@@ -58,11 +58,20 @@ impl Node {
             origins: origins.iter().map(origin).collect::<Vec<_>>().into(),
             channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
             idle: Duration::from_secs(60),
+            standby: true,
         };
         let fleet = Fleet::new(hub.clone(), settings);
         let mut node = Self::serving(hub, metrics);
         node.tasks.push(tokio::spawn(fleet.run(node.shutdown.clone())));
         node
+    }
+
+    /// Is gone at once, as after a crash.
+    async fn stop(mut self) {
+        for task in self.tasks.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
     }
 
     async fn get(&self, path: &str) -> Seen {
@@ -208,4 +217,83 @@ async fn an_edge_takes_no_publishers() {
     let seen = edge.get("/publish/main").await;
     assert_eq!(seen.status, StatusCode::NOT_FOUND);
     assert!(seen.text().contains("takes no publishers"), "{}", seen.text());
+}
+
+/// Another origin of the same feed.
+fn twin() -> Stage {
+    let metrics = Metrics::default();
+    let hub = Hub::new(Settings::default(), metrics.clone());
+    let mut twin = (*crate::stage::presentation()).clone();
+    twin.epoch.0 += 1;
+    Stage::of(hub, metrics, std::sync::Arc::new(twin))
+}
+
+#[tokio::test]
+async fn viewers_go_on_with_the_next_origin_when_the_first_one_fails() {
+    let (mut first, mut second) = (Stage::live(), twin());
+    second.parts(5);
+    second.end_segment();
+    second.parts(2);
+    let (a, b) = (Node::of(&first), Node::of(&second));
+    let edge = Node::edge(&[&a, &b]);
+    edge.catch_up(&a).await;
+    first.part();
+    second.part();
+    edge.catch_up(&a).await;
+    until(|| edge.metrics.replication.snapshots.get() == 2).await;
+    let hub = edge.hub.clone();
+    let held = tokio::spawn(async move { get(&hub, "/live/main/video/index.m3u8?_HLS_msn=101&_HLS_part=3").await });
+    until(|| edge.metrics.held.get() == 1).await;
+    a.stop().await;
+    let answer = held.await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
+    let lists = edge.lists().await;
+    assert_eq!(answer.text(), lists[1]);
+    insta::assert_snapshot!("after_the_first_origin_failed", lists[1]);
+    second.parts(2);
+    second.end_segment();
+    second.part();
+    until(|| edge.metrics.replication.splices.get() == 1).await;
+    let hub = edge.hub.clone();
+    let goes_on = get(&hub, "/live/main/audio/index.m3u8?_HLS_msn=103&_HLS_part=0").await;
+    assert_eq!(goes_on.status, StatusCode::OK);
+    for path in listed(&edge.lists().await) {
+        let seen = edge.get(&path).await;
+        assert_eq!(seen.status, StatusCode::OK, "{path}");
+    }
+    // Whoever follows the edge has the same.
+    let further = Node::edge(&[&edge]);
+    further.catch_up(&edge).await;
+    second.part();
+    further.catch_up(&edge).await;
+}
+
+#[tokio::test]
+async fn two_relays_of_one_origin_are_turned_between_without_a_trace() {
+    let mut stage = Stage::live();
+    let origin = Node::of(&stage);
+    let relays = [Node::edge(&[&origin]), Node::edge(&[&origin])];
+    let edge = Node::edge(&[&relays[0], &relays[1]]);
+    edge.catch_up(&origin).await;
+    until(|| edge.metrics.replication.snapshots.get() == 2).await;
+    let [first, _second] = relays;
+    first.stop().await;
+    stage.parts(3);
+    stage.end_segment();
+    stage.part();
+    edge.catch_up(&origin).await;
+    assert_eq!(edge.metrics.replication.splices.get(), 0);
+    assert!(!edge.lists().await[1].contains("#EXT-X-DISCONTINUITY\n"));
+}
+
+#[tokio::test]
+async fn a_dead_origin_does_not_take_the_edge_down() {
+    let stage = Stage::live();
+    let origin = Node::of(&stage);
+    let edge = Node::edge(&[&origin]);
+    edge.catch_up(&origin).await;
+    let before = edge.lists().await;
+    origin.stop().await;
+    until(|| edge.metrics.replication.connects.get() > 2).await;
+    assert_eq!(edge.lists().await, before);
 }

@@ -25,6 +25,7 @@ mod rungs;
 mod snapshots;
 mod sounds;
 mod source;
+mod splices;
 mod stretches;
 mod updates;
 mod viewer;

@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use touchline_packager::{
-    Body, Coding, Epoch, Event, Init, Media, Meter, Part, Presentation, Report, Retained, Segment, SegmentEnd,
-    SegmentStart, Snapshot, Whole,
+    Body, Coding, Epoch, Event, Init, Media, Meter, Part, Presentation, Report, Retained, Run, Segment, SegmentEnd,
+    SegmentStart, Snapshot, Splice, Whole,
 };
 
 use super::fields::Fields;
 use super::pen::PREFIX;
 use super::{
-    BATCH, Batch, COMPLETE, DISCONTINUITY, END, EVENT_ENDED, EVENT_INIT, EVENT_PART, EVENT_SEGMENT_END, Ending, Error,
-    Frame, GAP, HEAD, Head, INDEPENDENT, KEEP_ALIVE, MAPS, MAX_FRAME, MAX_RENDITIONS, OPEN, RENDITION, RESUMED, Reason,
-    Rendition, SEGMENT, STARTS, THUMBNAIL,
+    BATCH, Batch, COMPLETE, DISCONTINUITY, END, EVENT_ENDED, EVENT_INIT, EVENT_PART, EVENT_SEGMENT_END, EVENT_SPLICE,
+    Ending, Error, Frame, GAP, HEAD, Head, INDEPENDENT, KEEP_ALIVE, MAPS, MAX_FRAME, MAX_RENDITIONS, MAX_RUNS, OPEN,
+    RENDITION, RESUMED, Reason, Rendition, SEGMENT, STARTS, THUMBNAIL,
 };
 use crate::replication::log::Clock;
 
@@ -166,7 +166,7 @@ impl Fields<'_> {
     }
 
     fn presentation(&mut self) -> Read<Presentation> {
-        let epoch = Epoch(self.u64("the epoch")?);
+        let epoch = self.epoch()?;
         let first_msn = self.number("the first segment")?;
         let target_duration = self.u32("the target duration")?;
         let part_target = self.span("the part target")?;
@@ -198,7 +198,8 @@ impl Fields<'_> {
     fn whole_rendition(&mut self) -> Read<Rendition> {
         let inits = self.count("the init sections", usize::MAX)?;
         let window = Snapshot {
-            inits: (0..inits).map(|_| self.init()).collect::<Read<_>>()?,
+            inits: (0..inits).map(|_| Ok((self.epoch()?, self.init()?))).collect::<Read<_>>()?,
+            runs: self.runs()?,
             segments: Vec::new(),
             open: None,
             media_sequence: self.number("the media sequence")?,
@@ -211,6 +212,16 @@ impl Fields<'_> {
         };
         let reports = self.count("the reports", MAX_RENDITIONS)?;
         Ok(Rendition { window, reports: (0..reports).map(|_| self.report()).collect::<Read<_>>()? })
+    }
+
+    fn runs(&mut self) -> Read<Vec<Run>> {
+        let count = self.count("the runs", MAX_RUNS)?;
+        let run = |_| Ok(Run { epoch: self.epoch()?, first: self.number("a run")?, named: self.number("a run")? });
+        (0..count).map(run).collect()
+    }
+
+    fn epoch(&mut self) -> Read<Epoch> {
+        self.u64("an epoch").map(Epoch)
     }
 
     fn meter(&mut self) -> Read<Meter> {
@@ -239,6 +250,8 @@ impl Fields<'_> {
 
     fn segment(&mut self) -> Read<Segment> {
         let msn = self.number("a segment")?;
+        let (epoch, named) = (self.epoch()?, self.number("a segment's name")?);
+        let cut = self.option("a cut", Self::u32)?;
         let start = self.start()?;
         let flags = self.u8("a segment's flags")?;
         let first_part = self.number("the first part")?;
@@ -248,7 +261,18 @@ impl Fields<'_> {
         if parts.is_empty() && whole.is_none() {
             return Err(Reason::Value("a segment without parts"));
         }
-        Ok(Segment { msn, start, maps: flags & MAPS != 0, gap: flags & GAP != 0, first_part, parts, whole })
+        Ok(Segment {
+            msn,
+            epoch,
+            named,
+            cut,
+            start,
+            maps: flags & MAPS != 0,
+            gap: flags & GAP != 0,
+            first_part,
+            parts,
+            whole,
+        })
     }
 
     fn whole(&mut self, parts: &[Part]) -> Read<Whole> {
@@ -282,6 +306,14 @@ impl Fields<'_> {
                 rendition: self.rendition()?,
                 msn: self.number("a segment's end")?,
                 duration: self.duration("a segment's duration")?,
+            }),
+            EVENT_SPLICE => Event::Splice(Splice {
+                msn: self.number("a splice")?,
+                epoch: self.epoch()?,
+                named: self.number("a splice")?,
+                last_begins: self.span("the segment before a splice")?,
+                last_lasts: self.span("the segment before a splice")?,
+                at: self.instant("a splice")?,
             }),
             EVENT_ENDED => Event::Ended,
             _ => return Err(Reason::Value("an event")),

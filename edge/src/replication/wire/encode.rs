@@ -10,8 +10,8 @@ use touchline_packager::{
 
 use super::pen::Pen;
 use super::{
-    BATCH, COMPLETE, DISCONTINUITY, END, EVENT_ENDED, EVENT_INIT, EVENT_PART, EVENT_SEGMENT_END, Ending, GAP, HEAD,
-    INDEPENDENT, KEEP_ALIVE, MAPS, OPEN, RENDITION, RESUMED, Rendition, SEGMENT, STARTS, THUMBNAIL,
+    BATCH, COMPLETE, DISCONTINUITY, END, EVENT_ENDED, EVENT_INIT, EVENT_PART, EVENT_SEGMENT_END, EVENT_SPLICE, Ending,
+    GAP, HEAD, INDEPENDENT, KEEP_ALIVE, MAPS, OPEN, RENDITION, RESUMED, Rendition, SEGMENT, STARTS, THUMBNAIL,
 };
 use crate::replication::log::{Clock, Mark};
 use crate::replication::proof::Proof;
@@ -36,7 +36,16 @@ pub(crate) fn rendition(rendition: &Rendition) -> Vec<Bytes> {
     let Rendition { window, reports } = rendition;
     let mut pen = Pen::new(RENDITION);
     pen.count(window.inits.len());
-    window.inits.iter().for_each(|init| pen.init(init));
+    for (epoch, init) in &window.inits {
+        pen.u64(epoch.0);
+        pen.init(init);
+    }
+    pen.count(window.runs.len());
+    for run in &window.runs {
+        pen.u64(run.epoch.0);
+        pen.u64(run.first);
+        pen.u64(run.named);
+    }
     pen.u64(window.media_sequence);
     pen.u64(window.discontinuity_sequence);
     pen.span(window.longest.to_duration());
@@ -188,6 +197,15 @@ impl Pen {
                 self.u64(end.msn);
                 self.time(end.duration);
             }
+            Event::Splice(splice) => {
+                self.u8(EVENT_SPLICE);
+                self.u64(splice.msn);
+                self.u64(splice.epoch.0);
+                self.u64(splice.named);
+                self.span(splice.last_begins);
+                self.span(splice.last_lasts);
+                self.instant(splice.at, clock);
+            }
             Event::Ended => self.u8(EVENT_ENDED),
             Event::Opened(_) | Event::Notice(_) => {}
         }
@@ -227,6 +245,9 @@ impl Pen {
     fn segment(&mut self, segment: &Segment, clock: Clock) {
         let flag = |flag, set| if set { flag } else { 0 };
         self.u64(segment.msn);
+        self.u64(segment.epoch.0);
+        self.u64(segment.named);
+        self.option(segment.cut, Self::u32);
         self.start(segment.start);
         self.u8(flag(MAPS, segment.maps) | flag(GAP, segment.gap));
         self.u64(segment.first_part);
