@@ -84,6 +84,14 @@ pub(crate) enum Content {
     },
 }
 
+/// A media playlist that has what a viewer asks for.
+#[derive(Debug)]
+pub(crate) struct Playlist {
+    pub(crate) version: Arc<Version>,
+    /// Whether it is the first version that has it, which is the same on every node; those after it have it too.
+    pub(crate) first: bool,
+}
+
 /// The multivariant playlist at one moment.
 #[derive(Debug, Clone, Default)]
 struct Multivariant {
@@ -140,7 +148,7 @@ impl Channel {
         &self,
         rendition: RenditionId,
         directives: Result<Directives, directives::Error>,
-    ) -> Result<Arc<Version>, Error> {
+    ) -> Result<Playlist, Error> {
         let rendition = self.rendition(rendition)?;
         let directives = match directives {
             Ok(directives) => directives,
@@ -149,7 +157,10 @@ impl Channel {
             Err(reason) => return Err(Error::Directives { channel: self.name.clone(), reason }),
         };
         let judge = |state: &Media| match directives.until.judge(&state.edge) {
-            Verdict::Serve => Some(Ok(Arc::clone(&state.version))),
+            Verdict::Serve => {
+                let first = directives.until.is_awaited_at(&state.before);
+                Some(Ok(Playlist { version: Arc::clone(&state.version), first }))
+            }
             Verdict::TooFar => Some(Err(Error::TooFar { channel: self.name.clone() })),
             Verdict::Wait => state.closed.map(|why| Err(self.closed(why))),
         };
@@ -310,6 +321,8 @@ struct Rendition {
 struct Media {
     version: Arc<Version>,
     edge: LiveEdge,
+    /// Where the version before this one ends.
+    before: LiveEdge,
     closed: Option<Closed>,
 }
 
@@ -318,7 +331,8 @@ impl Rendition {
         let window = Window::new(Arc::clone(presentation), id);
         let advance_part_limit = directives::advance_part_limit(presentation.part_target);
         let version = Arc::new(Version::new(window.playlist(&[]), metrics.clone()));
-        let state = watch::Sender::new(Media { version, edge: edge(&window, advance_part_limit), closed: None });
+        let edge = edge(&window, advance_part_limit);
+        let state = watch::Sender::new(Media { version, edge, before: edge, closed: None });
         Self { window: Mutex::new(window), state, advance_part_limit, metrics }
     }
 
@@ -335,7 +349,10 @@ impl Rendition {
             (window.playlist(reports), edge(&window, self.advance_part_limit))
         };
         let version = Arc::new(Version::new(playlist, self.metrics.clone()));
-        self.state.send_modify(|state| (state.version, state.edge) = (version, edge));
+        self.state.send_modify(|state| {
+            state.before = std::mem::replace(&mut state.edge, edge);
+            state.version = version;
+        });
     }
 
     /// A window is whole after each event, so a panic elsewhere while it was locked leaves it usable.
