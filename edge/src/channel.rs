@@ -176,6 +176,7 @@ impl Channel {
                 let file = self.folder.as_ref().map(|folder| Content::File { path: folder.path(id, msn), len });
                 Some(file.ok_or_else(|| self.missing()))
             }
+            Found::Missing if state.edge.ended => Some(Err(Error::Ended { channel: self.name.clone() })),
             Found::Missing => Some(Err(self.missing())),
             Found::Next => state.closed.map(|why| Err(self.closed(why))),
         };

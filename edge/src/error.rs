@@ -34,6 +34,12 @@ pub(crate) enum Error {
         /// The channel asked for.
         channel: ChannelName,
     },
+    /// The same of a channel that has ended: what it has not, it will never have.
+    #[error("channel {channel} has ended, and does not have this resource")]
+    Ended {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
     /// The channel has no still picture.
     #[error("channel {channel} has no thumbnail")]
     NoThumbnail {
@@ -92,6 +98,7 @@ impl Error {
             | Self::NotLive { .. }
             | Self::NoRendition { .. }
             | Self::NoResource { .. }
+            | Self::Ended { .. }
             | Self::NoThumbnail { .. } => StatusCode::NOT_FOUND,
             Self::ChannelName(_) | Self::Directives { .. } | Self::TooFar { .. } => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -117,6 +124,7 @@ impl Error {
             Self::NoResource { .. } => {
                 "reload the playlist: what it lists is there, and only the part that it hints at can be asked for early"
             }
+            Self::Ended { .. } => "the last playlist of the channel lists all that there is",
             Self::NoThumbnail { .. } => {
                 "the first comes some seconds after the pictures, and only where these are transcoded; /channels.json says \
                  which channels have one"
@@ -136,6 +144,7 @@ impl Error {
             Self::NotLive { channel }
             | Self::NoRendition { channel }
             | Self::NoResource { channel }
+            | Self::Ended { channel }
             | Self::NoThumbnail { channel }
             | Self::Directives { channel, .. }
             | Self::TooFar { channel }
@@ -147,13 +156,13 @@ impl Error {
     }
 
     /// How long a cache may keep it. What the next moment can put right is not kept at all: a cached refusal of a part
-    /// would still be there when the part is.
+    /// would still be there when the part is. What ends a hold is: a cache that holds a crowd's requests as one has the answer
+    /// for all of them, and the crowd does not come down on the origin.
     pub(crate) fn lifetime(&self) -> Lifetime {
         match self {
             Self::NoResource { .. }
             | Self::TooFar { .. }
             | Self::Range { .. }
-            | Self::HoldTimeout { .. }
             | Self::TooManyHeld { .. }
             | Self::Draining { .. } => Lifetime::None,
             Self::NoSuchPath
@@ -161,7 +170,9 @@ impl Error {
             | Self::Method
             | Self::NotLive { .. }
             | Self::NoRendition { .. }
+            | Self::Ended { .. }
             | Self::NoThumbnail { .. }
+            | Self::HoldTimeout { .. }
             | Self::Directives { .. } => Lifetime::ERROR,
         }
     }

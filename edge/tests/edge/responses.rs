@@ -125,7 +125,7 @@ async fn caches_keep_each_answer_as_long_as_it_stands() {
         (video("init0", "mp4"), 200, "public, max-age=31536000, immutable"),
         (format!("{playlist}?_HLS_msn=999"), 400, "no-store"),
         (format!("{playlist}?_HLS_msn=x"), 400, "public, max-age=1"),
-        (format!("{playlist}?_HLS_msn=102"), 503, "no-store"),
+        (format!("{playlist}?_HLS_msn=102"), 503, "public, max-age=1"),
         (video("part99", "m4s"), 404, "no-store"),
         ("/live/none/index.m3u8".into(), 404, "public, max-age=1"),
     ] {
