@@ -28,6 +28,8 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("Age, Content-Length, Cont
 const PREFLIGHT_SECONDS: u64 = 86_400;
 /// A day: the address of a page does not change with the programme.
 const MOVED: Lifetime = Lifetime::Seconds(86_400);
+/// How long an upgrade's pages may be late: when all join at once, one of them asks the origin.
+const SHARED_SECONDS: u64 = 10;
 /// When a viewer that was turned away comes again.
 const RETRY_SECONDS: u64 = 1;
 
@@ -36,7 +38,7 @@ const RETRY_SECONDS: u64 = 1;
 pub(crate) enum Lifetime {
     /// Not at all.
     None,
-    /// As long as they ask each time.
+    /// By a browser not without asking; by a cache that many share for [`SHARED_SECONDS`].
     Revalidated,
     /// For so many seconds.
     Seconds(u64),
@@ -51,7 +53,8 @@ impl Lifetime {
     fn header(self) -> HeaderValue {
         match self {
             Self::None => HeaderValue::from_static("no-store"),
-            Self::Revalidated => HeaderValue::from_static("no-cache"),
+            Self::Revalidated => HeaderValue::try_from(format!("public, max-age=0, s-maxage={SHARED_SECONDS}"))
+                .unwrap_or(HeaderValue::from_static("no-cache")),
             Self::Forever => HeaderValue::from_static("public, max-age=31536000, immutable"),
             Self::Seconds(seconds) => HeaderValue::try_from(format!("public, max-age={seconds}"))
                 .unwrap_or(HeaderValue::from_static("no-store")),

@@ -211,13 +211,13 @@ async fn list_of_channels() {
 }
 
 #[tokio::test]
-async fn pages_are_revalidated_and_hashed_assets_kept_for_ever() {
+async fn pages_are_kept_for_seconds_by_shared_caches_alone_and_hashed_assets_for_ever() {
     let stage = Stage::live();
     let index = stage.get("/").await;
     assert_eq!((index.status.as_u16(), index.header("content-type")), (200, "text/html; charset=utf-8"));
-    assert_eq!(index.header("cache-control"), "no-cache");
+    assert_eq!(index.header("cache-control"), "public, max-age=0, s-maxage=10");
     let watch = stage.get("/watch/not-live-yet").await;
-    assert_eq!((watch.status.as_u16(), watch.header("cache-control")), (200, "no-cache"));
+    assert_eq!((watch.status.as_u16(), watch.header("cache-control")), (200, "public, max-age=0, s-maxage=10"));
     let page = watch.text();
     let script =
         page.split('"').find(|text| text.starts_with("/assets/") && text.strip_suffix(".js").is_some()).expect(&page);
