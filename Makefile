@@ -7,10 +7,11 @@ CARGO := cargo
 BIN := $(or $(CARGO_TARGET_DIR),target)
 PAGES := web/.built
 # What the server and the worker are built with, what the worker runs with, what brings a second encoder, HEVC and AV1 to try
-# it with, and what publishes by SRT.
+# it with, what publishes by SRT, and what stands in front of a server.
 TO_BUILD := cc:build-essential pkg-config:pkg-config libsrt-openssl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 TO_TRANSCODE := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 TO_TRY := gstreamer1.0-plugins-bad
+TO_CACHE := varnishd:varnish nginx:nginx-light curl:curl openssl:openssl
 TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
 
 .PHONY: help build web demo test check bench clean
@@ -30,7 +31,7 @@ demo: build ## Runs a server with a test feed and says which page to open; Ctrl-
 	@tools/demo $(BIN)/release
 
 test: $(PAGES) ## Runs every test: crates, recorded publishers, a real browser
-	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) ffmpeg:ffmpeg chromium:chromium
+	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) $(TO_CACHE) ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
 	$(CARGO) build --locked --workspace --bins --tests --examples
 	$(CARGO) test --locked --workspace

@@ -188,7 +188,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, Vec<u8>) {
 }
 
 /// Waits for something that another process brings about; fails if it never does.
-pub(crate) fn until(condition: impl Fn() -> bool) {
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < deadline, "it did not come about within a minute");
