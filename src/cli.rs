@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Keys, Listen, Switch};
+use touchline_edge::replication::Address;
+use touchline_media::{ChannelName, Secret};
+
+use crate::config::{Cluster, Config, Keys, Listen, Switch};
 
 /// Low-latency live streaming server: RTMP, SRT and WebRTC in, Low-Latency HLS out.
 #[derive(Debug, Parser)]
@@ -22,6 +25,9 @@ pub(crate) enum Command {
     /// Takes publishers and serves viewers.
     #[command(after_help = SERVE_EXAMPLE)]
     Serve(Box<Serve>),
+    /// Serves viewers what origins have.
+    #[command(after_help = EDGE_EXAMPLE)]
+    Edge(Box<Edge>),
     /// Tries the encoders of this machine, and tells which one ladders are made by and why.
     #[command(after_help = "Example:\n  touchline encoders")]
     Encoders {
@@ -70,9 +76,19 @@ With keys, for publishers on other machines:
   TOUCHLINE_PUBLISH_KEYS=main=SECRET touchline serve --http :8080
   (the stream key in OBS is then main?key=SECRET)";
 
-/// Settings of `touchline serve`: a flag goes before the environment, and that before the file.
+const EDGE_EXAMPLE: &str = "\
+Example, on one machine:
+  touchline serve
+  touchline edge --origin http://127.0.0.1:8080 --http 127.0.0.1:8081 --admin 127.0.0.1:9091
+  then open http://127.0.0.1:8081/watch/main
+
+On several machines, which know each other by a secret:
+  TOUCHLINE_CLUSTER_SECRET=SECRET touchline edge --http :80 --origin https://a.example.org --origin https://b.example.org
+  (the same secret on the origins; the second origin is turned to when the first one fails)";
+
+/// What all nodes have in common: a flag goes before the environment, and that before the file.
 #[derive(Debug, Args)]
-pub(crate) struct Serve {
+struct Node {
     /// Configuration file; without it, the defaults hold
     #[arg(long, value_name = "FILE", env = "TOUCHLINE_CONFIG")]
     config: Option<PathBuf>,
@@ -91,6 +107,32 @@ pub(crate) struct Serve {
     /// Make a certificate for development at start, which browsers warn of
     #[arg(long)]
     self_signed: bool,
+    /// Where operators connect [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_ADMIN")]
+    admin: Option<Listen>,
+    /// By what nodes know each other. In the environment only: flags can be seen by others
+    #[arg(long, hide = true, env = "TOUCHLINE_CLUSTER_SECRET", hide_env_values = true, value_parser = Cluster::parse_secret)]
+    cluster_secret: Option<Secret>,
+}
+
+/// Settings of `touchline edge`.
+#[derive(Debug, Args)]
+pub(crate) struct Edge {
+    #[command(flatten)]
+    node: Node,
+    /// Where channels come from; several are turned to in their order when one fails
+    #[arg(long = "origin", value_name = "URL", env = "TOUCHLINE_ORIGIN", value_delimiter = ',')]
+    origins: Vec<Address>,
+    /// Channels to open ahead of time and to keep; any other is opened when somebody asks for it
+    #[arg(long = "channel", value_name = "NAME", env = "TOUCHLINE_CHANNEL", value_delimiter = ',')]
+    channels: Vec<ChannelName>,
+}
+
+/// Settings of `touchline serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    node: Node,
     /// Where RTMP publishers connect [default: 127.0.0.1:1935, with publish keys :1935]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_RTMP")]
     rtmp: Option<Listen>,
@@ -103,9 +145,6 @@ pub(crate) struct Serve {
     /// Where RTMP publishers connect by TLS, which shows them the certificate of HTTPS [default: nowhere]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_RTMPS")]
     rtmps: Option<Listen>,
-    /// Where operators connect [default: 127.0.0.1:9090]
-    #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_ADMIN")]
-    admin: Option<Listen>,
     /// Which renditions are made of a source: auto, sport, off, or a name in [ladder.profiles] [default: auto]
     #[arg(long, value_name = "NAME", env = "TOUCHLINE_LADDER")]
     ladder: Option<String>,
@@ -117,20 +156,42 @@ pub(crate) struct Serve {
     publish_keys: Option<Keys>,
 }
 
-impl Serve {
-    /// The configuration that holds.
-    pub(crate) fn config(self) -> anyhow::Result<Config> {
+impl Node {
+    fn config(self) -> anyhow::Result<Config> {
         let mut config = self.config.as_ref().map(read).transpose()?.unwrap_or_default();
         config.http = self.http.unwrap_or(config.http);
         config.https.listen = self.https.or(config.https.listen);
         config.https.certificate = self.certificate.or(config.https.certificate);
         config.https.key = self.key.or(config.https.key);
         config.https.self_signed |= self.self_signed;
+        config.admin = self.admin.unwrap_or(config.admin);
+        config.cluster.secret = self.cluster_secret.or(config.cluster.secret);
+        Ok(config)
+    }
+}
+
+impl Edge {
+    /// The configuration that holds.
+    pub(crate) fn config(self) -> anyhow::Result<Config> {
+        let mut config = self.node.config()?;
+        if !self.origins.is_empty() {
+            config.edge.origins = self.origins;
+        }
+        if !self.channels.is_empty() {
+            config.edge.channels = self.channels;
+        }
+        Ok(config)
+    }
+}
+
+impl Serve {
+    /// The configuration that holds.
+    pub(crate) fn config(self) -> anyhow::Result<Config> {
+        let mut config = self.node.config()?;
         config.rtmp = self.rtmp.or(config.rtmp);
         config.srt.listen = self.srt.or(config.srt.listen);
         config.webrtc.listen = self.webrtc.or(config.webrtc.listen);
         config.rtmps.listen = self.rtmps.or(config.rtmps.listen);
-        config.admin = self.admin.unwrap_or(config.admin);
         config.ladders.worker = self.worker.or(config.ladders.worker);
         if let Some(ladder) = self.ladder {
             config.ladders.find(&ladder).map_err(|why| anyhow::anyhow!("--ladder: {why}"))?;

@@ -1,5 +1,6 @@
 //! What an operator can set, from `touchline.toml`, the environment and flags.
 
+mod cluster;
 mod keys;
 mod ladder;
 mod listen;
@@ -19,6 +20,7 @@ use touchline_packager as packager;
 
 use crate::webhook;
 
+pub(crate) use self::cluster::{Cluster, Edge};
 pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
 pub(crate) use self::listen::{Listen, Switch};
@@ -45,6 +47,10 @@ pub(crate) struct Config {
     pub(crate) rtmps: Tls,
     /// Where operators connect.
     pub(crate) admin: Listen,
+    /// What nodes have in common that follow each other.
+    pub(crate) cluster: Cluster,
+    /// What an edge follows.
+    pub(crate) edge: Edge,
     /// Durations of parts, segments and the window.
     pub(crate) hls: packager::Settings,
     /// Where segments far from the live edge are kept; `None`: in memory.
@@ -80,6 +86,8 @@ impl Default for Config {
             webrtc: Webrtc::default(),
             rtmps: Tls::default(),
             admin: Listen::loopback(9090),
+            cluster: Cluster::default(),
+            edge: Edge::default(),
             hls: packager::Settings::default(),
             spool: None,
             ladders: Ladders::default(),
@@ -104,6 +112,8 @@ impl Config {
         root.table("webrtc", |webrtc| config.webrtc.read(webrtc));
         root.table("rtmps", |rtmps| config.rtmps.read(rtmps));
         root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
+        root.table("cluster", |cluster| config.cluster.read(cluster));
+        root.table("edge", |edge| config.edge.read(edge));
         root.table("hls", |hls| {
             let mut profile = Profile::Ultra;
             hls.value("profile", Profile::parse, &mut profile);
@@ -328,6 +338,13 @@ mod tests {
             listen = ":1936"
             [admin]
             listen = "[::1]:9090"
+            [cluster]
+            secret = "fedcba9876543210"
+            authority = "/etc/ssl/cluster.pem"
+            [edge]
+            origins = ["https://a.example.org:8443", "http://[::1]:8080"]
+            channels = "main"
+            idle = "5m"
             [hls]
             part = "333ms"
             segment = "4s"
@@ -356,6 +373,11 @@ mod tests {
         assert_eq!(config.hls.part, Duration::from_millis(333));
         assert_eq!(config.hls.window, Duration::from_hours(6));
         assert_eq!(config.spool, Some("/var/lib/touchline".into()));
+        assert_eq!(config.cluster.secret, Some(Secret::new("fedcba9876543210")));
+        assert_eq!(config.cluster.authority, Some("/etc/ssl/cluster.pem".into()));
+        let origins: Vec<String> = config.edge.origins.iter().map(ToString::to_string).collect();
+        assert_eq!(origins, ["https://a.example.org:8443", "http://[::1]:8080"]);
+        assert_eq!((config.edge.channels.len(), config.edge.idle), (1, Duration::from_mins(5)));
         assert_eq!(config.grace, Duration::from_secs(5));
         assert_eq!(config.takeover, Takeover::Replace);
         let webhook = config.webhook.unwrap();
@@ -387,7 +409,7 @@ keys = { "a b" = "x", main = "" }
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, hls, http, https, ladder, publish, rtmp, rtmps, srt, webrtc
+        line 10: chanels: is not a setting; here there are: admin, channels, cluster, edge, hls, http, https, ladder, publish, rtmp, rtmps, srt, webrtc
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         "#);

@@ -4,7 +4,9 @@ mod channels;
 mod cli;
 mod config;
 mod door;
+mod edge;
 mod encoders;
+mod listeners;
 mod ops;
 mod server;
 mod webhook;
@@ -19,7 +21,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Cli, Command, ConfigCommand, Serve};
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::config::Config;
+use crate::edge::Edge;
 use crate::server::Server;
 
 fn main() -> ExitCode {
@@ -34,7 +38,8 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(serve) => run(*serve),
+        Command::Serve(serve) => run_server(serve.config()?),
+        Command::Edge(edge) => run_edge(edge.config()?),
         Command::Encoders { worker } => encoders::tell(worker.as_deref()),
         Command::Config { command: ConfigCommand::Check { file } } => {
             cli::read(&file)?;
@@ -45,9 +50,20 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
 }
 
 #[tokio::main]
-async fn run(serve: Serve) -> anyhow::Result<()> {
+async fn run_edge(config: Config) -> anyhow::Result<()> {
     log_to_stderr()?;
-    let server = Server::bind(serve.config()?).await?;
+    let edge = Edge::bind(config)?;
+    let drain = CancellationToken::new();
+    on_signals(&drain)?;
+    edge.announce()?;
+    edge.run(drain).await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn run_server(config: Config) -> anyhow::Result<()> {
+    log_to_stderr()?;
+    let server = Server::bind(config).await?;
     let drain = CancellationToken::new();
     on_signals(&drain)?;
     server.announce()?;

@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use touchline_edge::replication::Readiness;
 use touchline_ingest::Roster;
 use touchline_ingest::health::Report;
 
@@ -24,6 +25,17 @@ pub(crate) struct Ops {
     pub(crate) roster: Roster,
     /// Cancelled when no more publishers are taken.
     pub(crate) draining: CancellationToken,
+    /// Whether viewers may come.
+    pub(crate) ready: Ready,
+}
+
+/// When viewers may come.
+#[derive(Debug)]
+pub(crate) enum Ready {
+    /// From the start.
+    Always,
+    /// Once an origin has answered.
+    Followed(Readiness),
 }
 
 /// Answers until `shutdown`.
@@ -47,10 +59,14 @@ async fn index() -> &'static str {
 }
 
 async fn readyz(State(ops): State<Arc<Ops>>) -> (StatusCode, &'static str) {
-    if ops.draining.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+    let follows = match &ops.ready {
+        Ready::Always => true,
+        Ready::Followed(readiness) => readiness.is_ready(),
+    };
+    match (ops.draining.is_cancelled(), follows) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "no origin has answered yet\n"),
+        (false, true) => (StatusCode::OK, "ready\n"),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The assembly, in the order of the data path: publishers, channels, viewers; operators beside it.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +12,17 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use touchline_edge::spool::Spool;
-use touchline_edge::{self as edge, Hub, Site};
+use touchline_edge::{self as edge, Hub, Site, replication};
 use touchline_ingest::{self as ingest, rtmp, srt, webrtc};
 use touchline_tls as tls;
 use touchline_transcode::{self as transcode, Budget, Workshop, workshop};
 use tracing::{info, warn};
 
 use crate::channels;
-use crate::config::{Config, Ladders, Listen, Proof, Secured, Srt, Webrtc};
+use crate::config::{Config, Ladders, Listen, Srt, Webrtc};
 use crate::door;
-use crate::ops::{self, Ops};
+use crate::listeners::{TlsListener, bind, reachable};
+use crate::ops::{self, Ops, Ready};
 use crate::webhook::Webhook;
 use crate::whip::Whip;
 
@@ -42,14 +42,6 @@ pub(crate) struct Server {
     https: Option<TlsListener>,
     admin: TcpListener,
     spool: Option<Spool>,
-}
-
-/// A listener by TLS, and what it shows those who come.
-struct TlsListener {
-    listener: TcpListener,
-    tls: tls::Tls,
-    /// `None`: the certificate was made at start.
-    files: Option<tls::Files>,
 }
 
 impl Server {
@@ -119,7 +111,8 @@ impl Server {
         };
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let workshop = workshop(&self.config.ladders, transcode::Metrics::register(&mut registry));
-        let ops = Ops { registry, roster: ingest_metrics.roster().clone(), draining: drain.clone() };
+        let roster = ingest_metrics.roster().clone();
+        let ops = Ops { registry, roster, draining: drain.clone(), ready: Ready::Always };
         let closing = CancellationToken::new();
         let (upstream, downstream) = (TaskTracker::new(), TaskTracker::new());
 
@@ -137,6 +130,7 @@ impl Server {
             drain.clone(),
         ));
         let this_machine_only = self.config.is_open();
+        let outlet = replication::annex(hub.clone(), self.config.access());
         let Config {
             keys,
             webhook,
@@ -178,7 +172,12 @@ impl Server {
             let (listener, tls) = https.follow(&tls_metrics, &downstream, &closing);
             viewers.push(tls::Listener::secured(listener, tls));
         }
-        downstream.spawn(edge::serve(viewers, Site::new(hub.clone(), whip), edge_settings, closing.clone()));
+        downstream.spawn(edge::serve(
+            viewers,
+            Site::new(hub.clone(), whip.into_iter().chain([outlet])),
+            edge_settings,
+            closing.clone(),
+        ));
         downstream.spawn(ops::serve(self.admin, ops, closing.clone()));
 
         drain.cancelled().await;
@@ -217,18 +216,6 @@ async fn finish(tasks: &TaskTracker) {
     tasks.wait().await;
 }
 
-fn bind(listen: &Listen, who: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    let mut failure = None;
-    for address in listen.candidates() {
-        match edge::listen(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failure = Some(error),
-        }
-    }
-    let failure = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
-    Err(failure).with_context(|| format!("cannot listen for {who} on {listen}; choose another address with {flag}"))
-}
-
 fn bind_srt(listen: &Listen, latency: Duration) -> anyhow::Result<srt::Bound> {
     let settings = srt::Settings { latency, ..srt::Settings::default() };
     let mut failure = None;
@@ -254,46 +241,4 @@ async fn bind_webrtc(listen: &Listen, settings: &Webrtc) -> anyhow::Result<webrt
     let failure = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
     Err(failure)
         .with_context(|| format!("cannot listen for WebRTC publishers on {listen}; choose another with --webrtc"))
-}
-
-impl TlsListener {
-    fn open((listen, proof): Secured, protocols: &[&[u8]], who: &str, flag: &str) -> anyhow::Result<Self> {
-        let (certificate, files) = match proof {
-            Proof::SelfSigned => (tls::Certificate::self_signed(own_names())?, None),
-            Proof::Files(certificate, key) => {
-                let mut files = tls::Files::new(certificate, key);
-                (files.read()?, Some(files))
-            }
-        };
-        Ok(Self { listener: bind(&listen, who, flag)?, tls: tls::Tls::new(certificate, protocols)?, files })
-    }
-
-    /// The listener, and what shows the certificate that its files hold until `closing`.
-    fn follow(
-        self,
-        metrics: &tls::Metrics,
-        tasks: &TaskTracker,
-        closing: &CancellationToken,
-    ) -> (TcpListener, tls::Tls) {
-        if let Some(files) = self.files {
-            tasks.spawn(files.follow(self.tls.clone(), metrics.clone(), closing.clone()));
-        }
-        (self.listener, self.tls)
-    }
-}
-
-/// What this machine may be called by a browser on it, or next to it.
-fn own_names() -> Vec<String> {
-    let mut names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    if !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) {
-        names.push(host.to_owned());
-    }
-    names
-}
-
-/// An address that a person on this machine can open.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], address.port())) } else { address }
 }

@@ -9,11 +9,11 @@ use hyper::{Request, Response};
 use crate::body::Body;
 use crate::hub::Hub;
 
-/// What viewers' listeners serve: the channels of a hub, and whatever an annex adds. Clones share both.
+/// What viewers' listeners serve: the channels of a hub, and whatever annexes add. Clones share both.
 #[derive(Debug, Clone)]
 pub struct Site {
     hub: Hub,
-    annex: Option<Annex>,
+    annexes: Arc<[Annex]>,
 }
 
 /// Paths on the viewers' listeners that somebody else answers, whatever the method: an edge does not know what is there.
@@ -28,8 +28,8 @@ type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 impl Site {
     /// A hub, and what else is served.
-    pub fn new(hub: Hub, annex: Option<Annex>) -> Self {
-        Self { hub, annex }
+    pub fn new(hub: Hub, annexes: impl IntoIterator<Item = Annex>) -> Self {
+        Self { hub, annexes: annexes.into_iter().collect() }
     }
 
     pub(crate) fn hub(&self) -> &Hub {
@@ -38,7 +38,7 @@ impl Site {
 
     /// Who answers for a path, if it is not the hub.
     pub(crate) fn annex(&self, path: &str) -> Option<&Annex> {
-        self.annex.as_ref().filter(|annex| annex.has(path))
+        self.annexes.iter().find(|annex| annex.has(path))
     }
 }
 

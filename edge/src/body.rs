@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -8,13 +9,14 @@ use std::task::{Context, Poll, ready};
 use std::vec;
 
 use bytes::Bytes;
+use futures_util::Stream;
 use hyper::body::{Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How much of a file is read at a time, and so is in memory for each viewer who takes one: four steps of an HTTP/2 answer.
 const READ: u64 = 64 * 1_024;
 
-/// A response body of known length: shared chunks, sent one after the other without being copied, or a file.
+/// A response body: shared chunks, sent one after the other without being copied, a file, or what comes to be.
 #[derive(Debug, Default)]
 pub struct Body {
     source: Source,
@@ -25,12 +27,19 @@ pub struct Body {
 enum Source {
     Memory(vec::IntoIter<Bytes>),
     File(Reader),
+    Stream(Coming),
 }
 
 impl Default for Source {
     fn default() -> Self {
         Self::Memory(vec::IntoIter::default())
     }
+}
+
+/// Chunks that nobody knows yet, some at a time.
+struct Coming {
+    stream: Pin<Box<dyn Stream<Item = Vec<Bytes>> + Send>>,
+    ready: vec::IntoIter<Bytes>,
 }
 
 /// A file that is read off the async threads, a piece at a time, when the viewer is there to take it.
@@ -47,7 +56,13 @@ impl Body {
         Self { source: Source::File(Reader { file: Arc::new(file), offset: 0, reading: None }), left: len }
     }
 
-    /// The bytes `range` of it.
+    /// What a stream brings, of no known length.
+    pub(crate) fn stream(stream: impl Stream<Item = Vec<Bytes>> + Send + 'static) -> Self {
+        let source = Source::Stream(Coming { stream: Box::pin(stream), ready: vec::IntoIter::default() });
+        Self { source, left: u64::MAX }
+    }
+
+    /// The bytes `range` of it; nothing of a stream.
     pub(crate) fn slice(self, range: Range<u64>) -> Self {
         let chunks = match self.source {
             Source::Memory(chunks) => chunks,
@@ -55,6 +70,7 @@ impl Body {
                 let source = Source::File(Reader { offset: reader.offset + range.start, ..reader });
                 return Self { source, left: range.end - range.start };
             }
+            Source::Stream(_) => return Self::default(),
         };
         let mut start = 0;
         let within = |chunk: Bytes| {
@@ -67,9 +83,29 @@ impl Body {
         chunks.map(within).filter(|chunk| !chunk.is_empty()).collect::<Vec<_>>().into()
     }
 
-    /// Bytes still to be sent.
+    /// Bytes still to be sent; `u64::MAX` where that is not known.
     pub(crate) fn len(&self) -> u64 {
         self.left
+    }
+}
+
+impl Coming {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(chunk) = self.ready.next() {
+                return Poll::Ready(Some(chunk));
+            }
+            match ready!(self.stream.as_mut().poll_next(cx)) {
+                Some(chunks) => self.ready = chunks.into_iter(),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Coming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coming").finish_non_exhaustive()
     }
 }
 
@@ -117,6 +153,13 @@ impl hyper::body::Body for Body {
             Source::Memory(chunks) => chunks.next().map(Ok),
             Source::File(_) if this.left == 0 => None,
             Source::File(reader) => Some(ready!(reader.poll_read(cx, this.left))),
+            Source::Stream(coming) => {
+                let chunk = ready!(coming.poll_next(cx));
+                if chunk.is_none() {
+                    this.left = 0;
+                }
+                return Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))));
+            }
         };
         let Some(chunk) = next.transpose()? else { return Poll::Ready(None) };
         this.left -= chunk.len() as u64;
@@ -128,7 +171,10 @@ impl hyper::body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        match self.source {
+            Source::Stream(_) => SizeHint::default(),
+            Source::Memory(_) | Source::File(_) => SizeHint::with_exact(self.left),
+        }
     }
 }
 

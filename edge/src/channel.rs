@@ -1,8 +1,13 @@
 //! One channel: a writer applies packager events, viewers get what comes of them.
 
+mod rendition;
+mod snapshot;
+
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -11,10 +16,15 @@ use touchline_packager::{
     Coding, Event, Found, Name, Presentation, RenditionId, Report, Resource, Window, multivariant,
 };
 
-use crate::directives::{self, Directives, LiveEdge, Verdict};
+use self::rendition::{Media, Rendition};
+pub(crate) use self::snapshot::{Frames, Snapshot};
+use crate::directives::{self, Directives, Verdict};
 use crate::error::Error;
 use crate::hold::{Holds, Unfulfilled};
 use crate::metrics::Metrics;
+use crate::replication::log::{Content as Logged, Entry};
+use crate::replication::proof::{self, Proof, Provable};
+use crate::replication::{Clock, Log, Mark, wire};
 use crate::settings::Settings;
 use crate::spool::{self, Folder};
 use crate::text::Text;
@@ -40,22 +50,49 @@ impl Writer {
 
     /// Makes what the events bring available, and wakes who waits for the playlists that they change.
     pub fn apply(&mut self, events: &[Event]) {
-        // All windows first: a playlist never lists what cannot be fetched, and (RFC 8216bis 4.4.5.4) is as up-to-date on the
-        // other renditions as on its own.
-        let renditions = &self.channel.renditions;
-        let changed: Vec<bool> = renditions.iter().map(|rendition| rendition.take(events)).collect();
-        let reports: Vec<Report> = renditions.iter().filter_map(|rendition| rendition.window().report()).collect();
-        for (rendition, _) in renditions.iter().zip(changed).filter(|(_, changed)| *changed) {
-            rendition.publish(&reports);
+        if events.iter().any(wire::goes) {
+            self.channel.apply(Mark::next, unix_micros(), events);
         }
-        self.channel.publish_multivariant(events);
-        self.channel.spool(events);
     }
 
     /// Shows this JPEG as the channel's thumbnail from now on. More than a mebibyte is refused, and said once.
     pub fn thumbnail(&mut self, jpeg: Bytes) {
-        self.channel.thumbnail.set(&self.channel.name, jpeg);
+        self.channel.show(Mark::next, jpeg);
     }
+
+    /// As on the node where they come from: what they bring takes the channel to the same mark. The renditions whose proofs
+    /// do not hold here.
+    pub(crate) fn apply_as(&mut self, batch: &wire::Batch) -> Vec<RenditionId> {
+        let ends = self.channel.apply(|_| batch.mark, batch.made, &batch.events);
+        let holds =
+            |(id, theirs): &(RenditionId, Proof)| ends.iter().any(|end| end.rendition == *id && end.proof() == *theirs);
+        batch.proofs.iter().filter(|claim| !holds(claim)).map(|(id, _)| *id).collect()
+    }
+
+    /// As on the node where it comes from.
+    pub(crate) fn thumbnail_as(&mut self, mark: Mark, jpeg: Bytes) {
+        self.channel.show(|_| mark, jpeg);
+    }
+
+    /// Puts the channel where another node has it; who waits goes on waiting, now for that.
+    pub(crate) fn restore(&mut self, snapshot: Snapshot) {
+        self.channel.restore(snapshot);
+    }
+
+    /// Whether what the channel says now is what these prove, rendition by rendition.
+    pub(crate) fn is_proved_by(&self, proofs: &[Proof]) -> bool {
+        let versions = self.channel.renditions.iter().map(Rendition::version);
+        versions.map(|version| proof::of_playlist(&version)).eq(proofs.iter().copied())
+    }
+
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+}
+
+fn unix_micros() -> u64 {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(unix.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A channel as viewers see it.
@@ -66,6 +103,12 @@ pub(crate) struct Channel {
     multivariant: watch::Sender<Multivariant>,
     thumbnail: Thumbnail,
     holds: Holds,
+    /// For the nodes that follow. Writers hold its lock as long as they change anything.
+    log: Log,
+    /// When it opened...
+    opened: Instant,
+    /// ...and how many seconds later somebody last asked for something.
+    asked: AtomicU64,
     metrics: Metrics,
     /// Where segments far from the live edge are kept; `None`: in memory.
     folder: Option<Folder>,
@@ -121,6 +164,7 @@ impl Channel {
         // RFC 8216bis 6.2.5.2: no request is held for more than three target durations.
         let holds = Holds::new(settings.held_per_channel, presentation.three_targets(), metrics.clone());
         let renditions = presentation.ids().map(|id| Rendition::new(&presentation, id, metrics.clone())).collect();
+        let opened = Instant::now();
         Self {
             name,
             presentation,
@@ -128,6 +172,9 @@ impl Channel {
             multivariant: watch::Sender::default(),
             thumbnail: Thumbnail::default(),
             holds,
+            log: Log::new(Mark::fresh(), Clock { instant: opened, nanos: 0 }),
+            opened,
+            asked: AtomicU64::new(0),
             metrics,
             folder,
         }
@@ -226,6 +273,112 @@ impl Channel {
         for rendition in &self.renditions {
             rendition.state.send_modify(|state| state.closed = Some(why));
         }
+        self.log.wake();
+    }
+
+    /// Why nothing will come any more, if so.
+    pub(crate) fn is_closed(&self) -> Option<Closed> {
+        self.multivariant.borrow().closed
+    }
+
+    /// Told of each newest mark, and of the end.
+    pub(crate) fn follow(&self) -> watch::Receiver<Mark> {
+        self.log.follow()
+    }
+
+    /// What takes another node from a mark to the newest; `None` where a snapshot has to.
+    pub(crate) fn after(&self, mark: Mark) -> Option<Vec<Arc<Entry>>> {
+        self.log.lock().after(mark)
+    }
+
+    /// All of it, at one moment.
+    pub(crate) fn snapshot(&self) -> Frames {
+        let log = self.log.lock();
+        let (renditions, versions) = self.renditions.iter().map(Rendition::snapshot).unzip();
+        let snapshot = Snapshot {
+            mark: log.newest(),
+            clock: log.clock,
+            presentation: Arc::clone(&self.presentation),
+            multivariant: self.multivariant.borrow().text.as_ref().map(|text| text.plain()),
+            thumbnail: self.thumbnail.get(),
+            renditions,
+        };
+        drop(log);
+        Frames::new(snapshot, versions)
+    }
+
+    /// Somebody wants something of it.
+    pub(crate) fn touch(&self) {
+        let now = self.opened.elapsed().as_secs();
+        // A store for each of thousands of requests would be a line of memory that all cores fight for.
+        if self.asked.load(Ordering::Relaxed) != now {
+            self.asked.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// For how long nobody has wanted anything of it.
+    pub(crate) fn idle(&self) -> Duration {
+        if self.holds.any() || self.log.is_followed() {
+            return Duration::ZERO;
+        }
+        self.opened.elapsed().saturating_sub(Duration::from_secs(self.asked.load(Ordering::Relaxed)))
+    }
+
+    /// Applies events, which take the channel to the mark that follows its own; the segments that end.
+    fn apply(&self, mark: impl FnOnce(Mark) -> Mark, made: u64, events: &[Event]) -> Vec<Provable> {
+        let mut log = self.log.lock();
+        // All windows first: a playlist never lists what cannot be fetched, and (RFC 8216bis 4.4.5.4) is as up-to-date on the
+        // other renditions as on its own.
+        let changed: Vec<bool> = self.renditions.iter().map(|rendition| rendition.take(events)).collect();
+        let reports: Vec<Report> = self.renditions.iter().filter_map(|rendition| rendition.window().report()).collect();
+        for (rendition, _) in self.renditions.iter().zip(changed).filter(|(_, changed)| *changed) {
+            rendition.publish(&reports);
+        }
+        self.publish_multivariant(events);
+        let ends = self.ends(events);
+        let told = events.iter().filter(|event| wire::goes(event)).cloned().collect();
+        let mark = mark(log.newest());
+        log.push(mark, Logged::Batch { made, events: told, ends: ends.clone() });
+        drop(log);
+        self.log.wake();
+        self.spool(events);
+        ends
+    }
+
+    fn show(&self, mark: impl FnOnce(Mark) -> Mark, jpeg: Bytes) {
+        let mut log = self.log.lock();
+        self.thumbnail.set(&self.name, jpeg.clone());
+        let mark = mark(log.newest());
+        log.push(mark, Logged::Thumbnail(jpeg));
+        drop(log);
+        self.log.wake();
+    }
+
+    /// The segments that end with these events.
+    fn ends(&self, events: &[Event]) -> Vec<Provable> {
+        let end = |event: &Event| match event {
+            Event::SegmentEnd(end) => Some(self.rendition(end.rendition).ok()?.provable(end.rendition, end.msn)),
+            _ => None,
+        };
+        events.iter().filter_map(end).collect()
+    }
+
+    fn restore(&self, snapshot: Snapshot) {
+        let mut log = self.log.lock();
+        for (rendition, state) in self.renditions.iter().zip(snapshot.renditions) {
+            rendition.restore(&self.presentation, state);
+        }
+        if let Some(jpeg) = snapshot.thumbnail {
+            self.thumbnail.set(&self.name, jpeg);
+        }
+        let ended = self.renditions.iter().any(|rendition| rendition.window().ended());
+        self.multivariant.send_modify(|state| {
+            state.ended = ended;
+            state.text = snapshot.multivariant.map(|text| Arc::new(self.metrics.text(text)));
+        });
+        log.restart(snapshot.mark, snapshot.clock);
+        drop(log);
+        self.log.wake();
     }
 
     /// Renders the multivariant playlist when a rendition's first part or new coding may change it, a whole segment, or one
@@ -305,68 +458,5 @@ impl fmt::Debug for Channel {
             .field("name", &self.name)
             .field("presentation", &self.presentation)
             .finish_non_exhaustive()
-    }
-}
-
-/// One rendition: what can be fetched, and the newest version of its playlist.
-struct Rendition {
-    /// Locked for as long as it takes to look a file up, or to apply events.
-    window: Mutex<Window>,
-    state: watch::Sender<Media>,
-    advance_part_limit: u64,
-    metrics: Metrics,
-}
-
-/// A media playlist at one moment.
-#[derive(Debug, Clone)]
-struct Media {
-    version: Arc<Version>,
-    edge: LiveEdge,
-    /// Where the version before this one ends.
-    before: LiveEdge,
-    closed: Option<Closed>,
-}
-
-impl Rendition {
-    fn new(presentation: &Arc<Presentation>, id: RenditionId, metrics: Metrics) -> Self {
-        let window = Window::new(Arc::clone(presentation), id);
-        let advance_part_limit = directives::advance_part_limit(presentation.part_target);
-        let version = Arc::new(Version::new(window.playlist(&[]), metrics.clone()));
-        let edge = edge(&window, advance_part_limit);
-        let state = watch::Sender::new(Media { version, edge, before: edge, closed: None });
-        Self { window: Mutex::new(window), state, advance_part_limit, metrics }
-    }
-
-    /// Applies the events; tells whether the playlist has changed.
-    fn take(&self, events: &[Event]) -> bool {
-        let mut window = self.window();
-        events.iter().fold(false, |changed, event| window.apply(event) | changed)
-    }
-
-    /// Makes the playlist as it is now the newest version, and wakes its waiters.
-    fn publish(&self, reports: &[Report]) {
-        let (playlist, edge) = {
-            let window = self.window();
-            (window.playlist(reports), edge(&window, self.advance_part_limit))
-        };
-        let version = Arc::new(Version::new(playlist, self.metrics.clone()));
-        self.state.send_modify(|state| {
-            state.before = std::mem::replace(&mut state.edge, edge);
-            state.version = version;
-        });
-    }
-
-    /// A window is whole after each event, so a panic elsewhere while it was locked leaves it usable.
-    fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn edge(window: &Window, advance_part_limit: u64) -> LiveEdge {
-    LiveEdge {
-        last_part: window.last_part(),
-        last_segment: window.last_segment(),
-        ended: window.ended(),
-        advance_part_limit,
     }
 }

@@ -82,6 +82,21 @@ pub(crate) enum Error {
         /// The most it holds at once.
         limit: usize,
     },
+    /// Nobody can say whether there is such a channel.
+    #[error("channel {channel} cannot be had: no origin answers")]
+    Unreachable {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
+    /// An edge takes no publishers.
+    #[error("this node is an edge: it serves what origins have, and takes no publishers")]
+    NoPublishing,
+    /// A node that wants to follow does not have the secret.
+    #[error("the cluster secret is missing or wrong")]
+    ClusterSecret,
+    /// There is no secret, and not only this machine could ask.
+    #[error("channels can be followed from this machine alone: no cluster secret is set")]
+    NoClusterSecret,
     /// The server shuts down, and what was asked for will not come.
     #[error("channel {channel}: the server is shutting down")]
     Draining {
@@ -99,11 +114,14 @@ impl Error {
             | Self::NoRendition { .. }
             | Self::NoResource { .. }
             | Self::Ended { .. }
-            | Self::NoThumbnail { .. } => StatusCode::NOT_FOUND,
+            | Self::NoThumbnail { .. }
+            | Self::NoPublishing => StatusCode::NOT_FOUND,
+            Self::ClusterSecret => StatusCode::UNAUTHORIZED,
+            Self::NoClusterSecret => StatusCode::FORBIDDEN,
             Self::ChannelName(_) | Self::Directives { .. } | Self::TooFar { .. } => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::HoldTimeout { .. } | Self::TooManyHeld { .. } | Self::Draining { .. } => {
+            Self::HoldTimeout { .. } | Self::TooManyHeld { .. } | Self::Unreachable { .. } | Self::Draining { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }
@@ -134,6 +152,14 @@ impl Error {
             Self::Range { .. } => "leave the Range header out, or begin within the resource",
             Self::HoldTimeout { .. } => "the publisher may be gone; load the playlist again",
             Self::TooManyHeld { .. } => "try again in a second, or on another edge",
+            Self::Unreachable { .. } => {
+                "try again in a second, or on another edge; /readyz and the log say what is wrong"
+            }
+            Self::NoPublishing => "publish to an origin",
+            Self::ClusterSecret => "set TOUCHLINE_CLUSTER_SECRET, or [cluster] secret, to the same on all nodes",
+            Self::NoClusterSecret => {
+                "set TOUCHLINE_CLUSTER_SECRET, or [cluster] secret, on all nodes; or let viewers connect on loopback alone"
+            }
             Self::Draining { .. } => "try again in a second, on another edge",
         }
     }
@@ -150,8 +176,15 @@ impl Error {
             | Self::TooFar { channel }
             | Self::HoldTimeout { channel, .. }
             | Self::TooManyHeld { channel, .. }
+            | Self::Unreachable { channel }
             | Self::Draining { channel } => Some(channel),
-            Self::NoSuchPath | Self::ChannelName(_) | Self::Method | Self::Range { .. } => None,
+            Self::NoSuchPath
+            | Self::ChannelName(_)
+            | Self::Method
+            | Self::Range { .. }
+            | Self::NoPublishing
+            | Self::ClusterSecret
+            | Self::NoClusterSecret => None,
         }
     }
 
@@ -164,6 +197,9 @@ impl Error {
             | Self::TooFar { .. }
             | Self::Range { .. }
             | Self::TooManyHeld { .. }
+            | Self::Unreachable { .. }
+            | Self::ClusterSecret
+            | Self::NoClusterSecret
             | Self::Draining { .. } => Lifetime::None,
             Self::NoSuchPath
             | Self::ChannelName(_)
@@ -173,6 +209,7 @@ impl Error {
             | Self::Ended { .. }
             | Self::NoThumbnail { .. }
             | Self::HoldTimeout { .. }
+            | Self::NoPublishing
             | Self::Directives { .. } => Lifetime::ERROR,
         }
     }

@@ -58,6 +58,11 @@ impl Holds {
         timeout(self.longest, answer).await.map_err(|_| Unfulfilled::Timeout { after: self.longest })
     }
 
+    /// Whether it holds any.
+    pub(crate) fn any(&self) -> bool {
+        self.now.load(Ordering::Relaxed) > 0
+    }
+
     fn hold(&self) -> Result<Hold<'_>, Unfulfilled> {
         let hold = Hold { now: &self.now, _counted: Counted::on(&self.metrics.held) };
         if self.now.fetch_add(1, Ordering::Relaxed) < self.limit {

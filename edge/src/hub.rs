@@ -1,5 +1,6 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use touchline_media::ChannelName;
@@ -9,6 +10,7 @@ use crate::channel::{Channel, Closed, Writer};
 use crate::error::Error;
 use crate::listing::Listing;
 use crate::metrics::Metrics;
+use crate::replication::Upstream;
 use crate::settings::Settings;
 use crate::spool::{Folder, Spool};
 
@@ -23,6 +25,8 @@ struct Inner {
     settings: Settings,
     metrics: Metrics,
     spool: Option<Spool>,
+    /// Where channels are asked for that are not here; none on an origin.
+    upstream: OnceLock<Arc<Upstream>>,
 }
 
 impl Hub {
@@ -37,7 +41,8 @@ impl Hub {
     }
 
     fn with(settings: Settings, metrics: Metrics, spool: Option<Spool>) -> Self {
-        Self(Arc::new(Inner { channels: DashMap::new(), draining: AtomicBool::new(false), settings, metrics, spool }))
+        let (channels, draining, upstream) = (DashMap::new(), AtomicBool::new(false), OnceLock::new());
+        Self(Arc::new(Inner { channels, draining, settings, metrics, spool, upstream }))
     }
 
     /// Lets viewers into a channel, in place of whatever had its name, and hands out the one end that is written.
@@ -78,9 +83,48 @@ impl Hub {
         }
     }
 
-    pub(crate) fn channel(&self, name: &ChannelName) -> Result<Arc<Channel>, Error> {
-        let channel = self.0.channels.get(name).map(|channel| Arc::clone(&channel));
-        channel.ok_or_else(|| Error::NotLive { channel: name.clone() })
+    /// The channel with this name: one that is not here as soon as an origin has told of it.
+    pub(crate) async fn find(&self, name: &ChannelName) -> Result<Arc<Channel>, Error> {
+        if let Some(channel) = self.channel(name) {
+            channel.touch();
+            return Ok(channel);
+        }
+        let not_live = || Error::NotLive { channel: name.clone() };
+        self.0.upstream.get().ok_or_else(not_live)?.open(name).await?;
+        self.channel(name).ok_or_else(not_live)
+    }
+
+    /// The channels that are live here or on the origins, by name.
+    pub(crate) async fn known_channels(&self) -> Vec<Listing> {
+        match self.0.upstream.get() {
+            None => self.channels(),
+            Some(upstream) => upstream.channels().await,
+        }
+    }
+
+    /// The names of all channels that are here.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.channels.iter().map(|channel| channel.name().to_string()).collect()
+    }
+
+    /// For how long nobody has wanted anything of a channel; `None` where it is not here.
+    pub(crate) fn idle(&self, name: &ChannelName) -> Option<Duration> {
+        self.channel(name).map(|channel| channel.idle())
+    }
+
+    /// What is not here is asked for there from now on.
+    pub(crate) fn follow(&self, upstream: Arc<Upstream>) {
+        // A hub is tied to its origins once.
+        let _ = self.0.upstream.set(upstream);
+    }
+
+    /// Whether its channels come from origins.
+    pub(crate) fn follows(&self) -> bool {
+        self.0.upstream.get().is_some()
+    }
+
+    fn channel(&self, name: &ChannelName) -> Option<Arc<Channel>> {
+        self.0.channels.get(name).map(|channel| Arc::clone(&channel))
     }
 
     fn folder(&self, channel: &ChannelName, presentation: &Presentation) -> Option<Folder> {

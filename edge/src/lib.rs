@@ -19,6 +19,7 @@ mod metrics;
 mod page;
 mod progress;
 mod range;
+pub mod replication;
 mod request;
 mod response;
 mod server;

@@ -1,12 +1,12 @@
 use chrono::{DateTime, SecondsFormat};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use touchline_packager::{Epoch, Media};
 
 use crate::channel::Channel;
 use crate::request;
 
 /// A channel in the list of those that are live: one entry of `/channels.json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listing {
     /// Its name.
     pub name: String,

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use bytes::Bytes;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -7,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use touchline_packager::Item;
 
+use crate::replication;
 use crate::text::Text;
 
 /// What an edge counts. Clones count together.
@@ -44,6 +46,8 @@ pub struct Metrics {
     pub spool_failures: Counter,
     /// Segments lost before their time, because too much waited for the disk.
     pub spool_lost_segments: Counter,
+    /// What passes between nodes.
+    pub replication: replication::Metrics,
 }
 
 /// What tells one count of requests from another.
@@ -154,6 +158,7 @@ impl Metrics {
             "Segments lost because too much waited for the disk",
             metrics.spool_lost_segments.clone(),
         );
+        metrics.replication.register(registry.sub_registry_with_prefix("replication"));
         metrics
     }
 
@@ -161,6 +166,11 @@ impl Metrics {
     pub(crate) fn build(&self, playlist: &impl ToString) -> Text {
         self.playlists_built.inc();
         Text::new(playlist.to_string().into(), self.gzips_built.clone())
+    }
+
+    /// A playlist that was rendered elsewhere.
+    pub(crate) fn text(&self, plain: Bytes) -> Text {
+        Text::new(plain, self.gzips_built.clone())
     }
 
     pub(crate) fn count_request(&self, kind: Kind, status: u16) {

@@ -189,7 +189,10 @@ impl hyper::body::Body for Tracked {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64 + self.body.len())
+        match self.body.size_hint().exact() {
+            Some(left) => SizeHint::with_exact(self.rest.len() as u64 + left),
+            None => SizeHint::default(),
+        }
     }
 }
 

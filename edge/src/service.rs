@@ -65,12 +65,13 @@ async fn answer(hub: &Hub, asked: Request, wishes: Wishes) -> Result<Response<Bo
         Request::Index => page::index(wishes.gzip),
         Request::Watch(_) => page::watch(wishes.gzip),
         Request::WatchSlash(channel) => Ok(response::moved(format!("/watch/{channel}"))),
+        Request::Publish(_) | Request::PublishSlash(_) if hub.follows() => Err(Error::NoPublishing),
         Request::Publish(_) => page::publish(wishes.gzip),
         Request::PublishSlash(channel) => Ok(response::moved(format!("/publish/{channel}"))),
         Request::Asset(name) => page::asset(&name, wishes.gzip),
-        Request::Channels => Ok(channels(hub)),
+        Request::Channels => Ok(channels(hub).await),
         Request::Multivariant(channel) => multivariant(hub, &channel, wishes).await,
-        Request::Thumbnail(channel) => thumbnail(hub, &channel),
+        Request::Thumbnail(channel) => thumbnail(hub, &channel).await,
         Request::Media { channel, rendition, directives } => {
             playlist(hub, &channel, &rendition, directives, wishes).await
         }
@@ -78,16 +79,20 @@ async fn answer(hub: &Hub, asked: Request, wishes: Wishes) -> Result<Response<Bo
     }
 }
 
-fn channels(hub: &Hub) -> Response<Body> {
+async fn channels(hub: &Hub) -> Response<Body> {
     #[derive(Serialize)]
     struct Channels {
         channels: Vec<Listing>,
     }
-    response::json(StatusCode::OK, Lifetime::Seconds(LISTING_SECONDS), &Channels { channels: hub.channels() })
+    response::json(
+        StatusCode::OK,
+        Lifetime::Seconds(LISTING_SECONDS),
+        &Channels { channels: hub.known_channels().await },
+    )
 }
 
 async fn multivariant(hub: &Hub, channel: &ChannelName, wishes: Wishes) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
+    let channel = hub.find(channel).await?;
     let text = channel.multivariant().await?;
     let lifetime = changing(channel.presentation().target_duration);
     Ok(response::text(&text, response::PLAYLIST, lifetime, wishes.gzip))
@@ -100,7 +105,7 @@ async fn playlist(
     directives: Result<Directives, directives::Error>,
     wishes: Wishes,
 ) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
+    let channel = hub.find(channel).await?;
     let target_duration = channel.presentation().target_duration;
     let skip = directives.as_ref().ok().and_then(|directives| directives.skip);
     let (id, _) = channel.find(rendition)?;
@@ -109,8 +114,8 @@ async fn playlist(
     Ok(response::text(playlist.version.text(skip), response::PLAYLIST, lifetime, wishes.gzip))
 }
 
-fn thumbnail(hub: &Hub, channel: &ChannelName) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
+async fn thumbnail(hub: &Hub, channel: &ChannelName) -> Result<Response<Body>, Error> {
+    let channel = hub.find(channel).await?;
     Ok(response::jpeg(channel.thumbnail()?, changing(channel.presentation().target_duration)))
 }
 
@@ -134,7 +139,7 @@ async fn resource(
     name: Name,
     wishes: Wishes,
 ) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
+    let channel = hub.find(channel).await?;
     let (id, kind) = channel.find(rendition)?;
     let body = match channel.resource(id, name).await? {
         Content::Here(Resource::Whole(data)) => data.into(),

@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 
-use touchline_packager::{MediaPlaylist, Skip};
+use touchline_packager::{MediaPlaylist, Report, Skip};
 
 use crate::metrics::Metrics;
 use crate::text::Text;
@@ -19,6 +19,11 @@ impl Version {
     pub(crate) fn new(playlist: MediaPlaylist, metrics: Metrics) -> Self {
         let (whole, segments_skipped, date_ranges_skipped) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         Self { playlist, whole, segments_skipped, date_ranges_skipped, metrics }
+    }
+
+    /// What it says of the other renditions.
+    pub(crate) fn reports(&self) -> &[Report] {
+        self.playlist.reports()
     }
 
     /// The playlist, or the update that is asked for where there is one (RFC 8216bis 6.2.5.1).

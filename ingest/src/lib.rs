@@ -23,7 +23,8 @@ use std::time::Duration;
 pub use health::{Health, Roster};
 pub use intake::Intake;
 pub use metrics::Metrics;
-pub use publish::{Protocol, Publish, Rejection, Secret};
+pub use publish::{Protocol, Publish, Rejection};
+pub use touchline_media::Secret;
 
 /// Why a connection ended otherwise than by its peer's wish.
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ pub mod obu;
 pub mod opus;
 mod picture;
 mod sample;
+mod secret;
 mod time;
 pub mod timeline;
 mod track;
@@ -24,6 +25,7 @@ pub use channel_name::{ChannelName, ChannelNameError};
 pub use frame_rate::FrameRate;
 pub use language::{Language, NoLanguage};
 pub use sample::Sample;
+pub use secret::Secret;
 pub use time::{MediaTime, Timescale};
 pub use track::{Format, Kind, Track, TrackId};
 

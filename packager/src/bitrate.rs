@@ -19,13 +19,16 @@ pub struct Rates {
 }
 
 /// Measures [`Rates`].
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Meter {
-    bits: u64,
-    span: Duration,
-    peak: u64,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meter {
+    /// The size of all parts so far that are not gaps.
+    pub bits: u64,
+    /// How long they last together.
+    pub span: Duration,
+    /// The highest bitrate of a segment so far; 0: no segment has been measured.
+    pub peak: u64,
     /// The average that is told.
-    average: u64,
+    pub average: u64,
 }
 
 impl Meter {
@@ -33,8 +36,8 @@ impl Meter {
         if part.gap {
             return;
         }
-        self.bits += part.data.len() as u64 * 8;
-        self.span += part.duration.to_duration();
+        self.bits = self.bits.saturating_add(part.data.len() as u64 * 8);
+        self.span = self.span.saturating_add(part.duration.to_duration());
     }
 
     pub(crate) fn segment(&mut self, segment: &Segment, target_duration: u32) {
@@ -45,7 +48,7 @@ impl Meter {
         }
         self.peak = self.peak.max(rate(segment.bits(), duration).unwrap_or(0));
         let average = rate(self.bits, self.span).unwrap_or(0);
-        if average.abs_diff(self.average) * 100 > self.average * AVERAGE_TOLERANCE_PERCENT {
+        if average.abs_diff(self.average).saturating_mul(100) > self.average.saturating_mul(AVERAGE_TOLERANCE_PERCENT) {
             self.average = average;
         }
     }

@@ -77,7 +77,7 @@ fn in_order(mut variants: Vec<VariantStream>) -> Vec<VariantStream> {
     for group in lowest_first.chunk_by_mut(|a, b| lines(a) == lines(b)) {
         for variant in group {
             variant.bandwidth = variant.bandwidth.max(below);
-            most = most.max(variant.bandwidth + 1);
+            most = most.max(variant.bandwidth.saturating_add(1));
         }
         below = most;
     }
@@ -145,8 +145,8 @@ impl Shown<'_> {
         let average = sounds().map(Shown::average_bandwidth).max().unwrap_or(0);
         VariantStream {
             uri: self.uri(),
-            bandwidth: self.bandwidth() + peak,
-            average_bandwidth: Some(self.average_bandwidth() + average),
+            bandwidth: self.bandwidth().saturating_add(peak),
+            average_bandwidth: Some(self.average_bandwidth().saturating_add(average)),
             codecs: Some(codecs.into_iter().collect::<Vec<_>>().join(",")),
             resolution,
             frame_rate,
@@ -158,7 +158,7 @@ impl Shown<'_> {
 
     /// What the rendition contributes to BANDWIDTH (4.4.6.2), the peak of a variant.
     fn bandwidth(&self) -> u64 {
-        let measured = self.rates.peak + self.rates.peak * HEADROOM_PERCENT / 100;
+        let measured = self.rates.peak.saturating_add(self.rates.peak.saturating_mul(HEADROOM_PERCENT) / 100);
         match self.declared().map(|bitrate| bitrate * DECLARED_PEAK_PERCENT / 100) {
             Some(declared) if self.rates.settled => declared.max(measured),
             Some(declared) => declared,

@@ -67,6 +67,11 @@ impl MediaPlaylist {
         (self.history.len() > 0 && !self.ended).then_some(Delta { playlist: self, skip })
     }
 
+    /// How far the other renditions are.
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+
     /// What stays the same from reload to reload (RFC 8216bis 6.2.1), and the two sequence numbers.
     fn header(&self, f: &mut fmt::Formatter<'_>, version: u8) -> fmt::Result {
         let part_target = self.presentation.part_target;

@@ -8,7 +8,7 @@ use touchline_media::MediaTime;
 /// A span as playlists write it: seconds with five decimals, never rounded up, so what is within a limit is written within
 /// it. What is added up from playlists is added up from these.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Seconds {
+pub struct Seconds {
     /// In units of 10 us.
     decimals: u64,
 }
@@ -22,7 +22,7 @@ impl Seconds {
     }
 
     /// The span that is written.
-    pub(crate) fn to_duration(self) -> Duration {
+    pub fn to_duration(self) -> Duration {
         Duration::from_micros(self.decimals * 10)
     }
 }

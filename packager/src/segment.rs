@@ -8,35 +8,42 @@ use crate::{Part, SegmentStart};
 
 /// A Media Segment as a [`crate::Window`] holds it: whole, or still growing.
 #[derive(Debug, Clone)]
-pub(crate) struct Segment {
-    pub(crate) msn: u64,
-    pub(crate) start: SegmentStart,
+pub struct Segment {
+    /// Its Media Sequence Number.
+    pub msn: u64,
+    /// What was known of it when its first part came.
+    pub start: SegmentStart,
     /// Whether the segment before has another init section, so that EXT-X-MAP stands before this one.
-    pub(crate) maps: bool,
+    pub maps: bool,
     /// Whether it is missing (RFC 8216bis 4.4.4.7).
-    pub(crate) gap: bool,
+    pub gap: bool,
     /// The running number of its first part.
-    pub(crate) first_part: u64,
+    pub first_part: u64,
     /// At least one, until they are let go.
-    pub(crate) parts: Vec<Part>,
+    pub parts: Vec<Part>,
     /// Once it is whole: what it consists of.
-    pub(crate) whole: Option<Whole>,
+    pub whole: Option<Whole>,
 }
 
+/// What a whole [`Segment`] consists of.
 #[derive(Debug, Clone)]
-pub(crate) struct Whole {
+pub struct Whole {
     /// EXTINF.
-    pub(crate) duration: Seconds,
-    pub(crate) body: Body,
+    pub duration: Seconds,
+    /// Its bytes.
+    pub body: Body,
 }
 
 /// The bytes of a whole segment.
 #[derive(Debug, Clone)]
-pub(crate) enum Body {
+pub enum Body {
     /// Those of its parts, in order.
     Here(Arc<[Bytes]>),
-    /// So many, kept elsewhere.
-    Elsewhere { len: u64 },
+    /// Kept elsewhere.
+    Elsewhere {
+        /// How many there are.
+        len: u64,
+    },
 }
 
 impl Segment {

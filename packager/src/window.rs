@@ -9,6 +9,7 @@ use crate::history::History;
 use crate::playlist::{Listed, near};
 use crate::seconds::Seconds;
 use crate::segment::{Body, Segment};
+use crate::snapshot::Snapshot;
 use crate::{Coding, Event, Init, Item, MediaPlaylist, Name, Part, Presentation, RenditionId, Report, SegmentEnd};
 
 /// One rendition as a viewer sees it: what is listed, and what can be fetched.
@@ -43,15 +44,17 @@ pub struct Window {
     meter: Meter,
 }
 
+/// A whole segment in a [`Window`].
 #[derive(Debug, Clone)]
-struct Retained {
-    segment: Arc<Segment>,
-    /// Once it is whole: when it entered the playlist, at the latest.
-    appeared: Option<Instant>,
+pub struct Retained {
+    /// The segment.
+    pub segment: Arc<Segment>,
+    /// When it entered the playlist, at the latest; `None` until a part has come after it.
+    pub appeared: Option<Instant>,
     /// Once its parts have left the playlist: until when they can be fetched.
-    parts_until: Option<Instant>,
+    pub parts_until: Option<Instant>,
     /// Once it has left the playlist: until when it can be fetched.
-    until: Option<Instant>,
+    pub until: Option<Instant>,
 }
 
 /// What [`Window::find`] has found.
@@ -129,6 +132,56 @@ impl Window {
         }
     }
 
+    /// All that [`Window::restore`] needs. Cheap: segments are shared.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            inits: self.inits.iter().cloned().collect(),
+            segments: self.segments.iter().cloned().collect(),
+            open: self.open.clone(),
+            media_sequence: self.media_sequence,
+            discontinuity_sequence: self.discontinuity_sequence,
+            longest: self.longest,
+            last_part: self.last_part,
+            next_part: self.next_part,
+            ended: self.ended,
+            meter: self.meter.clone(),
+        }
+    }
+
+    /// A window that goes on as the one that the snapshot was taken of: the same events give the same playlists.
+    pub fn restore(presentation: Arc<Presentation>, rendition: RenditionId, snapshot: Snapshot) -> Self {
+        let Snapshot { inits, segments, open, .. } = snapshot;
+        let mut segments: VecDeque<Retained> = segments.into();
+        let unlisted = segments.partition_point(|retained| retained.segment.msn < snapshot.media_sequence);
+        for listed in segments.iter_mut().skip(unlisted) {
+            listed.until = None;
+        }
+        let all = segments.iter().map(|retained| &retained.segment).chain(&open);
+        let dependent = all.filter(|segment| !segment.start.independent).count();
+        let listed = segments.iter().skip(unlisted).map(|retained| retained.segment.duration()).sum();
+        let mut window = Self {
+            presentation,
+            rendition,
+            inits: inits.into(),
+            segments,
+            unlisted,
+            history: History::default(),
+            open,
+            listed,
+            longest: snapshot.longest,
+            media_sequence: snapshot.media_sequence,
+            discontinuity_sequence: snapshot.discontinuity_sequence,
+            last_part: snapshot.last_part,
+            next_part: snapshot.next_part,
+            dependent,
+            offloaded: 0,
+            ended: snapshot.ended,
+            meter: snapshot.meter,
+        };
+        window.age();
+        window
+    }
+
     /// Takes an event of the presentation; tells whether the playlist has changed. Events of other renditions are ignored.
     pub fn apply(&mut self, event: &Event) -> bool {
         match event {
@@ -173,6 +226,14 @@ impl Window {
     /// The Media Sequence Number of the newest whole segment.
     pub fn last_segment(&self) -> Option<u64> {
         self.segments.back().map(|retained| retained.segment.msn)
+    }
+
+    /// The bytes of a whole segment, where they are here.
+    pub fn whole(&self, msn: u64) -> Option<Arc<[Bytes]>> {
+        match &self.segments.get(self.index(msn)?)?.segment.whole.as_ref()?.body {
+            Body::Here(chunks) => Some(Arc::clone(chunks)),
+            Body::Elsewhere { .. } => None,
+        }
     }
 
     /// Whether the playlist has its EXT-X-ENDLIST.

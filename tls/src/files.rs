@@ -97,7 +97,7 @@ fn look(path: &Path) -> Look {
 }
 
 /// The sections of one kind in a PEM file; those of other kinds are passed over.
-fn sections<T: PemObject>(path: &Path) -> Result<Vec<T>, Error> {
+pub(crate) fn sections<T: PemObject>(path: &Path) -> Result<Vec<T>, Error> {
     let unreadable = |reason| Error::Read { path: path.into(), reason };
     let len = fs::metadata(path).map_err(unreadable)?.len();
     if len > MAX_PEM {

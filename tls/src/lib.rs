@@ -1,10 +1,11 @@
 //! The server's side of TLS, for every protocol that has it: the certificate that is shown, and how it is replaced while
-//! connections come in.
+//! connections come in. And the client's side, for what nodes ask of each other.
 
 mod certificate;
 mod files;
 mod listener;
 mod metrics;
+mod trust;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ pub use self::certificate::Certificate;
 pub use self::files::Files;
 pub use self::listener::Listener;
 pub use self::metrics::Metrics;
+pub use self::trust::Trust;
 /// A connection after the handshake.
 pub use tokio_rustls::server::TlsStream as Stream;
 

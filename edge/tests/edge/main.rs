@@ -8,6 +8,7 @@ mod forms;
 mod hints;
 mod hostile;
 mod https;
+mod replication;
 mod responses;
 mod sockets;
 mod spool;

@@ -140,10 +140,7 @@ impl Stage {
             request = request.header(*name, *value);
         }
         let request = request.body(()).unwrap();
-        async move {
-            let (head, body) = respond(&hub, request).await.into_parts();
-            Seen { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
-        }
+        async move { ask(&hub, request).await }
     }
 
     /// The name of a file of the channel.
@@ -200,6 +197,16 @@ pub(crate) fn presentation() -> Arc<Presentation> {
         window: Duration::from_secs(30),
         renditions: vec![rendition("video", "avc1.64001f", video), rendition("audio", "mp4a.40.2", audio)],
     })
+}
+
+/// GETs a path of a hub.
+pub(crate) async fn get(hub: &Hub, path: &str) -> Seen {
+    ask(hub, Request::get(path).body(()).unwrap()).await
+}
+
+async fn ask(hub: &Hub, request: Request<()>) -> Seen {
+    let (head, body) = respond(hub, request).await.into_parts();
+    Seen { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
 }
 
 /// A response as a viewer gets it.

@@ -21,6 +21,7 @@ mod part_target;
 mod playlists;
 mod properties;
 mod rungs;
+mod snapshots;
 mod sounds;
 mod source;
 mod stretches;

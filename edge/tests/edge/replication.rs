@@ -1,0 +1,211 @@
+//! An edge that follows an origin, on real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use touchline_edge::replication::{self, Access, Address, Fleet, Origin};
+use touchline_edge::{Hub, Metrics, Settings, Site, listen, serve};
+use touchline_media::Secret;
+use touchline_tls::Trust;
+
+use crate::sockets::until;
+use crate::stage::{Seen, Stage, get};
+
+const SECRET: &str = "correct horse battery";
+const LISTS: [&str; 3] = ["/live/main/index.m3u8", "/live/main/video/index.m3u8", "/live/main/audio/index.m3u8"];
+
+/// A node that other nodes may follow.
+struct Node {
+    hub: Hub,
+    metrics: Metrics,
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Node {
+    /// Serves a hub.
+    fn serving(hub: Hub, metrics: Metrics) -> Self {
+        let socket = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let (address, shutdown) = (socket.local_addr().unwrap(), CancellationToken::new());
+        let outlet = replication::annex(hub.clone(), Access::Secret(Secret::new(SECRET)));
+        let site = Site::new(hub.clone(), [outlet]);
+        let task = tokio::spawn(serve([socket.into()], site, Settings::default(), shutdown.clone()));
+        Self { hub, metrics, address, shutdown, tasks: vec![task] }
+    }
+
+    fn of(stage: &Stage) -> Self {
+        Self::serving(stage.hub.clone(), stage.metrics.clone())
+    }
+
+    /// An edge of these origins.
+    fn edge(origins: &[&Node]) -> Self {
+        Self::edge_with(origins, SECRET, &[])
+    }
+
+    fn edge_with(origins: &[&Node], secret: &str, channels: &[&str]) -> Self {
+        let metrics = Metrics::default();
+        let hub = Hub::new(Settings::default(), metrics.clone());
+        let trust = Trust::system(&replication::PROTOCOLS).unwrap();
+        let origin = |node: &&Node| {
+            let address = Address::parse(&format!("http://{}", node.address)).unwrap();
+            Origin::new(address, Some(Secret::new(secret)), &trust)
+        };
+        let settings = replication::Settings {
+            origins: origins.iter().map(origin).collect(),
+            channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
+            idle: Duration::from_secs(60),
+        };
+        let fleet = Fleet::new(hub.clone(), settings);
+        let mut node = Self::serving(hub, metrics);
+        node.tasks.push(tokio::spawn(fleet.run(node.shutdown.clone())));
+        node
+    }
+
+    async fn get(&self, path: &str) -> Seen {
+        get(&self.hub, path).await
+    }
+
+    async fn lists(&self) -> Vec<String> {
+        let mut lists = Vec::new();
+        for path in LISTS {
+            let seen = self.get(path).await;
+            assert_eq!(seen.status, StatusCode::OK, "{path}: {}", seen.text());
+            lists.push(seen.text());
+        }
+        for path in &LISTS[1..] {
+            lists.push(self.get(&format!("{path}?_HLS_skip=YES")).await.text());
+        }
+        lists
+    }
+
+    /// The answer to what is there when the edge has all that the origin has.
+    async fn catch_up(&self, origin: &Node) {
+        let lists = origin.lists().await;
+        let caught_up = async {
+            while self.lists().await != lists {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(crate::sockets::PATIENCE, caught_up).await;
+        if waited.is_err() {
+            assert_eq!(self.lists().await, lists);
+        }
+    }
+}
+
+/// What the playlists of `main` list.
+fn listed(lists: &[String]) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (rendition, list) in ["video", "audio"].iter().zip(&lists[1..]) {
+        let tags = list
+            .lines()
+            .filter(|line| line.contains("URI=\"") && !line.contains("PRELOAD") && !line.contains("REPORT"));
+        let tagged = tags.filter_map(|line| line.split('"').nth(1));
+        let segments = list.lines().filter(|line| !line.starts_with('#'));
+        paths.extend(tagged.chain(segments).map(|name| format!("/live/main/{rendition}/{name}")));
+    }
+    paths
+}
+
+#[tokio::test]
+async fn an_edge_that_joins_in_the_middle_of_a_segment_has_the_same_text_and_the_same_bytes() {
+    let mut stage = Stage::long();
+    let origin = Node::of(&stage);
+    let edge = Node::edge(&[&origin]);
+    edge.catch_up(&origin).await;
+    stage.parts(5);
+    stage.end_segment();
+    stage.parts(3);
+    edge.catch_up(&origin).await;
+    let paths = listed(&edge.lists().await);
+    assert!(paths.len() > 40, "{paths:?}");
+    for path in paths {
+        let (here, there) = (edge.get(&path).await, origin.get(&path).await);
+        assert_eq!((here.status, &here.body), (StatusCode::OK, &there.body), "{path}");
+    }
+    assert_eq!(edge.metrics.replication.mismatches.get(), 0);
+    assert_eq!(edge.metrics.replication.snapshots.get(), 1);
+}
+
+#[tokio::test]
+async fn requests_are_held_at_the_edge_and_answered_when_the_part_comes() {
+    let mut stage = Stage::live();
+    let origin = Node::of(&stage);
+    let edge = Node::edge(&[&origin]);
+    edge.catch_up(&origin).await;
+    let hub = edge.hub.clone();
+    let held = tokio::spawn(async move { get(&hub, "/live/main/video/index.m3u8?_HLS_msn=101&_HLS_part=2").await });
+    until(|| edge.metrics.held.get() == 1).await;
+    assert_eq!(stage.metrics.held.get(), 0);
+    stage.part();
+    let answer = held.await.unwrap();
+    assert_eq!(answer.text(), origin.get(LISTS[1]).await.text());
+}
+
+#[tokio::test]
+async fn an_edge_is_the_origin_of_another() {
+    let mut stage = Stage::live();
+    let origin = Node::of(&stage);
+    let relay = Node::edge(&[&origin]);
+    let edge = Node::edge(&[&relay]);
+    edge.catch_up(&origin).await;
+    for _ in 0..3 {
+        stage.parts(4);
+        stage.end_segment();
+    }
+    stage.part();
+    edge.catch_up(&origin).await;
+    relay.catch_up(&origin).await;
+    assert_eq!(edge.metrics.replication.mismatches.get() + relay.metrics.replication.mismatches.get(), 0);
+    stage.end();
+    edge.catch_up(&origin).await;
+    assert!(edge.lists().await[1].ends_with("#EXT-X-ENDLIST\n"));
+}
+
+#[tokio::test]
+async fn a_channel_that_the_origin_does_not_have_is_not_live_at_the_edge() {
+    let stage = Stage::live();
+    let origin = Node::of(&stage);
+    let edge = Node::edge(&[&origin]);
+    let seen = edge.get("/live/other/index.m3u8").await;
+    assert_eq!(seen.status, StatusCode::NOT_FOUND, "{}", seen.text());
+    let listed = edge.get("/channels.json").await.text();
+    assert_eq!(listed, origin.get("/channels.json").await.text());
+    assert_eq!(edge.metrics.replication.followed.get(), 0);
+}
+
+#[tokio::test]
+async fn an_edge_without_the_secret_gets_nothing_and_says_so() {
+    let stage = Stage::live();
+    let origin = Node::of(&stage);
+    let edge = Node::edge_with(&[&origin], "another secret than that", &[]);
+    let seen = edge.get(LISTS[0]).await;
+    assert_eq!(seen.status, StatusCode::SERVICE_UNAVAILABLE, "{}", seen.text());
+    assert!(stage.metrics.replication.refused.get() > 0);
+}
+
+#[tokio::test]
+async fn a_removed_channel_is_removed_at_the_edge() {
+    let mut stage = Stage::live();
+    let origin = Node::of(&stage);
+    let edge = Node::edge(&[&origin]);
+    edge.catch_up(&origin).await;
+    stage.end();
+    edge.catch_up(&origin).await;
+    stage.remove();
+    until(|| edge.metrics.replication.followed.get() == 0).await;
+}
+
+#[tokio::test]
+async fn an_edge_takes_no_publishers() {
+    let stage = Stage::live();
+    let origin = Node::of(&stage);
+    let edge = Node::edge(&[&origin]);
+    let seen = edge.get("/publish/main").await;
+    assert_eq!(seen.status, StatusCode::NOT_FOUND);
+    assert!(seen.text().contains("takes no publishers"), "{}", seen.text());
+}
