@@ -7,7 +7,7 @@ CARGO := cargo
 BIN := $(or $(CARGO_TARGET_DIR),target)
 PAGES := web/.built
 # What the server and the worker are built with, what the worker runs with, what brings a second encoder, HEVC and AV1 to try
-# it with, and what publishes by SRT.
+# it with, what publishes by SRT, and what stands in front of a server.
 TO_BUILD := cc:build-essential pkg-config:pkg-config libsrt-openssl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 TO_TRANSCODE := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 TO_TRY := gstreamer1.0-plugins-bad
@@ -16,6 +16,8 @@ TO_LOAD := nginx:nginx-light wrk:wrk h2load:nghttp2-client
 # What the registry of a cluster is held by, in tests and in `make cluster`: Debian's is too old.
 NATS_VERSION := 2.15.1
 NATS := $(BIN)/tools/nats-server-$(NATS_VERSION)/bin/nats-server
+# What stands in front of a server.
+TO_CACHE := varnishd:varnish nginx:nginx-light curl:curl openssl:openssl
 TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
 
 .PHONY: help build web demo cluster test check bench clean
@@ -39,7 +41,7 @@ cluster: build $(NATS) ## Runs two origins, three edges and NATS, and says which
 	@tools/cluster $(BIN)/release $(abspath $(NATS))
 
 test: $(PAGES) $(NATS) ## Runs every test: crates, recorded publishers, a real browser
-	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) ffmpeg:ffmpeg chromium:chromium
+	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) $(TO_CACHE) ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
 	$(CARGO) build --locked --workspace --bins --tests --examples
 	NATS_SERVER=$(abspath $(NATS)) $(CARGO) test --locked --workspace

@@ -92,10 +92,12 @@ impl Whip {
         }
     }
 
-    /// Without publish keys, publishing is open to this machine: not to who reaches its pages from elsewhere, nor to a page of
-    /// another site in a browser on it.
+    /// Without publish keys, publishing is open to this machine: not to who reaches its pages from elsewhere, be it by a proxy on
+    /// this machine, nor to a page of another site in a browser on it.
     fn admit(&self, head: &Parts, peer: SocketAddr) -> Result<(), Error> {
-        let here = peer.ip().to_canonical().is_loopback() && request::origin_is_this_machine(head);
+        let here = peer.ip().to_canonical().is_loopback()
+            && request::origin_is_this_machine(head)
+            && !request::was_passed_on(head);
         if self.this_machine_only && !here { Err(Error::Elsewhere) } else { Ok(()) }
     }
 

@@ -263,6 +263,17 @@ fn without_keys_pages_of_other_sites_do_not_publish() {
     assert_eq!(own.status, 201, "{}", own.body);
 }
 
+/// A door on this machine brings the whole world by the loopback.
+#[test]
+fn without_keys_nobody_publishes_by_a_proxy() {
+    let server = Server::start("");
+    for added in [("Via", "1.1 door"), ("Forwarded", "for=192.0.2.7"), ("X-Forwarded-For", "192.0.2.7")] {
+        let passed_on = ask(&server, "POST", "/whip/main", &[SDP, added], &offer());
+        assert_eq!(passed_on.status, 403, "{}: {}", added.0, passed_on.body);
+        assert!(passed_on.detail().contains("set keys"), "{}", passed_on.body);
+    }
+}
+
 #[test]
 fn a_server_that_shuts_down_ends_its_sessions_and_takes_no_more() {
     let server = Server::start(KEYS);

@@ -3,6 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -115,6 +116,30 @@ export async function until(what, condition) {
   throw new Error(`not within half a minute: ${what}`);
 }
 
+/** Whether a URL is there. */
+export function answers(url) {
+  return fetch(url).then(
+    (answer) => answer.arrayBuffer().then(() => answer.ok),
+    () => false,
+  );
+}
+
+/** A port of the loopback that nobody listens on now. */
+export async function freePort() {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  listener.close();
+  await once(listener, 'close');
+  return port;
+}
+
+/** A process and those below it. */
+export async function family(pid) {
+  const below = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return [pid, ...(await Promise.all(below.split(' ').filter(Boolean).map(Number).map(family))).flat()];
+}
+
 /** Processor time that a process and its children that are there have used, in seconds. */
 export async function cpuSeconds(pid) {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
@@ -152,6 +177,15 @@ export async function need(...files) {
 
 export function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Puts text into a page, in place of what is between `<!-- name -->` and `<!-- end -->`. */
+export async function insert(file, name, text) {
+  const page = await readFile(file, 'utf8');
+  const [before, rest] = page.split(`<!-- ${name} -->\n`);
+  const after = rest?.slice(rest.indexOf('<!-- end -->'));
+  if (!after) throw new Error(`${file} has no place for ${name}`);
+  await writeFile(file, `${before}<!-- ${name} -->\n${text}\n${after}`);
 }
 
 /** A table as Markdown has it. */

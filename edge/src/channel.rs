@@ -159,6 +159,14 @@ pub(crate) enum Content {
     },
 }
 
+/// A media playlist that has what a viewer asks for.
+#[derive(Debug)]
+pub(crate) struct Playlist {
+    pub(crate) version: Arc<Version>,
+    /// Whether it is the first version that has it, which is the same on every node; those after it have it too.
+    pub(crate) first: bool,
+}
+
 /// The multivariant playlist at one moment.
 #[derive(Debug, Clone, Default)]
 struct Multivariant {
@@ -225,7 +233,7 @@ impl Channel {
         &self,
         rendition: RenditionId,
         directives: Result<Directives, directives::Error>,
-    ) -> Result<Arc<Version>, Error> {
+    ) -> Result<Playlist, Error> {
         let rendition = self.rendition(rendition)?;
         let directives = match directives {
             Ok(directives) => directives,
@@ -234,7 +242,10 @@ impl Channel {
             Err(reason) => return Err(Error::Directives { channel: self.name.clone(), reason }),
         };
         let judge = |state: &Media| match directives.until.judge(&state.edge) {
-            Verdict::Serve => Some(Ok(Arc::clone(&state.version))),
+            Verdict::Serve => {
+                let first = directives.until.is_awaited_at(&state.before);
+                Some(Ok(Playlist { version: Arc::clone(&state.version), first }))
+            }
             Verdict::TooFar => Some(Err(Error::TooFar { channel: self.name.clone() })),
             Verdict::Wait => state.closed.map(|why| Err(self.closed(why))),
         };
@@ -250,6 +261,7 @@ impl Channel {
                 let file = self.folder.as_ref().map(|folder| Content::File { path: folder.path(id, msn), len });
                 Some(file.ok_or_else(|| self.missing()))
             }
+            Found::Missing if state.edge.ended => Some(Err(Error::Ended { channel: self.name.clone() })),
             Found::Missing => Some(Err(self.missing())),
             Found::Next => state.closed.map(|why| Err(self.closed(why))),
         };

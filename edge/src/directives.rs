@@ -63,12 +63,15 @@ impl Directives {
             match name {
                 MSN => set(&mut msn, MSN, value)?,
                 PART => set(&mut part, PART, value)?,
-                // RFC 8216bis 6.2.5.1: a value that means nothing is ignored.
                 SKIP => {
-                    skip = match value {
+                    // RFC 8216bis 6.2.5.1: a value that means nothing is ignored.
+                    let form = match value {
                         "YES" => Some(Skip::Segments),
                         "v2" => Some(Skip::SegmentsAndDateRanges),
                         _ => None,
+                    };
+                    if skip.replace(form).is_some() {
+                        return Err(Error::Repeated { directive: SKIP });
                     }
                 }
                 _ if name.starts_with(RESERVED) => return Err(Error::Unknown),
@@ -81,7 +84,7 @@ impl Directives {
             (Some(msn), Some(part)) => Until::Part(msn, part),
             (None, Some(_)) => return Err(Error::PartWithoutMsn),
         };
-        Ok(Self { until, skip })
+        Ok(Self { until, skip: skip.flatten() })
     }
 }
 
@@ -117,6 +120,11 @@ impl Until {
             }
             _ => Verdict::Wait,
         }
+    }
+
+    /// Whether who asks for it waits as long as the playlist ends at `before`.
+    pub(crate) fn is_awaited_at(self, before: &LiveEdge) -> bool {
+        self != Self::Now && self.judge(before) == Verdict::Wait
     }
 }
 
@@ -236,6 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_there_is_awaited_no_more_and_what_is_far_ahead_not_yet() {
+        let awaited = |until: Until, before| until.is_awaited_at(&before);
+        assert!(awaited(Part(101, 3), at((101, 2))) && !awaited(Part(101, 3), at((101, 3))));
+        assert!(awaited(Part(101, 7), at((101, 4))) && !awaited(Part(101, 7), at((102, 0))));
+        assert!(awaited(Segment(101), at((101, 4))) && !awaited(Segment(100), at((101, 4))));
+        assert!(!awaited(Segment(104), at((101, 4))) && !awaited(Part(101, 99), at((101, 4))));
+        let empty = LiveEdge { last_part: None, last_segment: None, ..at((0, 0)) };
+        assert!(awaited(Segment(7), empty) && !awaited(Now, empty));
+        let ended = LiveEdge { ended: true, ..at((101, 3)) };
+        assert!(!awaited(Part(101, 4), ended) && !awaited(Segment(u64::MAX), ended));
+    }
+
+    #[test]
     fn after_the_end_directives_are_ignored() {
         let ended = LiveEdge { ended: true, ..at((101, 3)) };
         judge_all(ended, &[(Now, Serve), (Segment(103), Serve), (Part(101, 99), Serve)]);
@@ -301,5 +322,6 @@ mod tests {
             assert_eq!(Directives::parse(Some(query)), Err(Error::Unknown), "{query}");
         }
         assert_eq!(Directives::parse(Some("_HLS_msn=1&_HLS_msn=1")), Err(Error::Repeated { directive: MSN }));
+        assert_eq!(Directives::parse(Some("_HLS_skip=YES&_HLS_skip=v2")), Err(Error::Repeated { directive: SKIP }));
     }
 }

@@ -37,6 +37,12 @@ pub(crate) enum Error {
         /// The channel asked for.
         channel: ChannelName,
     },
+    /// The same of a channel that has ended: what it has not, it will never have.
+    #[error("channel {channel} has ended, and does not have this resource")]
+    Ended {
+        /// The channel asked for.
+        channel: ChannelName,
+    },
     /// The channel has no still picture.
     #[error("channel {channel} has no thumbnail")]
     NoThumbnail {
@@ -122,6 +128,7 @@ impl Error {
             | Self::NotLive { .. }
             | Self::NoRendition { .. }
             | Self::NoResource { .. }
+            | Self::Ended { .. }
             | Self::NoThumbnail { .. }
             | Self::NoPublishing => StatusCode::NOT_FOUND,
             Self::ClusterSecret => StatusCode::UNAUTHORIZED,
@@ -153,6 +160,7 @@ impl Error {
             Self::NoResource { .. } => {
                 "reload the playlist: what it lists is there, and only the part that it hints at can be asked for early"
             }
+            Self::Ended { .. } => "the last playlist of the channel lists all that there is",
             Self::NoThumbnail { .. } => {
                 "the first comes some seconds after the pictures, and only where these are transcoded; /channels.json says \
                  which channels have one"
@@ -181,6 +189,7 @@ impl Error {
             Self::NotLive { channel }
             | Self::NoRendition { channel }
             | Self::NoResource { channel }
+            | Self::Ended { channel }
             | Self::NoThumbnail { channel }
             | Self::Directives { channel, .. }
             | Self::TooFar { channel }
@@ -209,13 +218,13 @@ impl Error {
     }
 
     /// How long a cache may keep it. What the next moment can put right is not kept at all: a cached refusal of a part
-    /// would still be there when the part is.
+    /// would still be there when the part is. What ends a hold is: a cache that holds a crowd's requests as one has the answer
+    /// for all of them, and the crowd does not come down on the origin.
     pub(crate) fn lifetime(&self) -> Lifetime {
         match self {
             Self::NoResource { .. }
             | Self::TooFar { .. }
             | Self::Range { .. }
-            | Self::HoldTimeout { .. }
             | Self::TooManyHeld { .. }
             | Self::TooManyHeldInAll { .. }
             | Self::Crowded { .. }
@@ -228,7 +237,9 @@ impl Error {
             | Self::Method
             | Self::NotLive { .. }
             | Self::NoRendition { .. }
+            | Self::Ended { .. }
             | Self::NoThumbnail { .. }
+            | Self::HoldTimeout { .. }
             | Self::NoPublishing
             | Self::Directives { .. } => Lifetime::ERROR,
         }

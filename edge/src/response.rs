@@ -34,13 +34,15 @@ const PREFLIGHT_SECONDS: u64 = 86_400;
 const MOVED: Lifetime = Lifetime::Seconds(86_400);
 /// As many headers as an answer has at most, for which memory is taken once.
 const HEADERS: usize = 10;
+/// How long an upgrade's pages may be late: when all join at once, one of them asks the origin.
+const SHARED_SECONDS: u64 = 10;
 
 /// How long caches may keep a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lifetime {
     /// Not at all.
     None,
-    /// As long as they ask each time.
+    /// By a browser not without asking; by a cache that many share for [`SHARED_SECONDS`].
     Revalidated,
     /// For so many seconds.
     Seconds(u64),
@@ -55,7 +57,8 @@ impl Lifetime {
     fn header(self) -> HeaderValue {
         match self {
             Self::None => HeaderValue::from_static("no-store"),
-            Self::Revalidated => HeaderValue::from_static("no-cache"),
+            Self::Revalidated => HeaderValue::try_from(format!("public, max-age=0, s-maxage={SHARED_SECONDS}"))
+                .unwrap_or(HeaderValue::from_static("no-cache")),
             Self::Forever => HeaderValue::from_static("public, max-age=31536000, immutable"),
             Self::Seconds(seconds) => {
                 let text = || format!("public, max-age={seconds}");

@@ -10,7 +10,7 @@ use touchline_packager::{Name, RenditionId, Resource};
 
 use crate::body::Body;
 use crate::channel::{Channel, Content};
-use crate::directives::{self, Directives, Until};
+use crate::directives::{self, Directives};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::listing::Listing;
@@ -169,11 +169,18 @@ async fn channels(hub: &Hub) -> Response<Body> {
 }
 
 fn thumbnail(hub: &Hub, channel: &ChannelName) -> Result<Response<Body>, Error> {
-    let channel = hub.channel(channel)?;
+    let channel = here(hub, channel)?;
     Ok(response::jpeg(channel.thumbnail()?, changing(channel.presentation().target_duration)))
 }
 
-/// Half a target duration, in whole seconds: RFC 8216bis appendix B.1 for a playlist that was not asked for by directives. A
+/// Six target durations: RFC 8216bis appendix B.1 for a playlist that was waited for. Whoever asks in time gets the same one on
+/// every node. Who asks later gets what is current then, which is not kept for long: such URLs can be made up without an
+/// end, and after the end of a channel all of them are answered.
+fn awaited(target_duration: u32) -> Lifetime {
+    Lifetime::Seconds(6 * u64::from(target_duration))
+}
+
+/// Half a target duration, in whole seconds: RFC 8216bis appendix B.1 for a playlist that was not waited for. A
 /// thumbnail changes about as often.
 fn changing(target_duration: u32) -> Lifetime {
     Lifetime::Seconds(u64::from(target_duration / 2).max(1))
@@ -186,14 +193,10 @@ async fn playlist(
     gzip: bool,
 ) -> Result<Response<Body>, Error> {
     let target_duration = channel.presentation().target_duration;
-    // What a URL with directives stands for is there when it is answered, and a player asks for each but once.
-    let lifetime = match directives.as_ref().map(|directives| directives.until) {
-        Ok(Until::Segment(_) | Until::Part(..)) => Lifetime::Seconds(6 * u64::from(target_duration)),
-        Ok(Until::Now) | Err(_) => changing(target_duration),
-    };
     let skip = directives.as_ref().ok().and_then(|directives| directives.skip);
-    let version = channel.playlist(id, directives).await?;
-    Ok(response::text(version.text(skip), response::PLAYLIST, lifetime, gzip))
+    let playlist = channel.playlist(id, directives).await?;
+    let lifetime = if playlist.first { awaited(target_duration) } else { changing(target_duration) };
+    Ok(response::text(playlist.version.text(skip), response::PLAYLIST, lifetime, gzip))
 }
 
 async fn resource(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::Uri;
 use hyper::body::Body;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH, ORIGIN, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, FORWARDED, HeaderName, IF_MATCH, ORIGIN, USER_AGENT, VIA};
 use hyper::http::request::Parts;
 use tokio::time::timeout;
 use touchline_ingest::Secret;
@@ -26,6 +26,9 @@ pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest name of an encoder that is kept, in characters.
 const MAX_ENCODER: usize = 128;
+
+/// What proxies add.
+const PASSED_ON: [HeaderName; 3] = [VIA, FORWARDED, HeaderName::from_static("x-forwarded-for")];
 
 /// Why a body does not come.
 pub(super) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -111,6 +114,11 @@ pub(super) fn origin_is_this_machine(head: &Parts) -> bool {
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     // RFC 6761 6.3: what ends in .localhost is this machine.
     host == "localhost" || host.ends_with(".localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether a proxy has passed the request on (RFC 9110 7.6.3, RFC 7239): who it is from, the connection does not tell then.
+pub(super) fn was_passed_on(head: &Parts) -> bool {
+    PASSED_ON.iter().any(|name| head.headers.contains_key(name))
 }
 
 #[cfg(test)]

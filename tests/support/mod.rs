@@ -228,7 +228,7 @@ pub(crate) fn send(address: SocketAddr, method: &str, path: &str) -> (u16, Vec<u
 }
 
 /// Waits for something that another process brings about; fails if it never does.
-pub(crate) fn until(condition: impl Fn() -> bool) {
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < deadline, "it did not come about within a minute");

@@ -24,6 +24,8 @@ pub(super) struct Rendition {
 pub(super) struct Media {
     pub(super) version: Arc<Version>,
     pub(super) edge: LiveEdge,
+    /// Where the version before this one ends.
+    pub(super) before: LiveEdge,
     pub(super) closed: Option<Closed>,
 }
 
@@ -32,7 +34,8 @@ impl Rendition {
         let window = Window::new(Arc::clone(presentation), id);
         let advance_part_limit = directives::advance_part_limit(presentation.part_target);
         let version = Arc::new(Version::new(window.playlist(&[]), metrics.clone()));
-        let state = watch::Sender::new(Media { version, edge: edge(&window, advance_part_limit), closed: None });
+        let edge = edge(&window, advance_part_limit);
+        let state = watch::Sender::new(Media { version, edge, before: edge, closed: None });
         Self { window: Mutex::new(window), state, advance_part_limit, metrics }
     }
 
@@ -44,12 +47,20 @@ impl Rendition {
 
     /// Makes the playlist as it is now the newest version, and wakes its waiters.
     pub(super) fn publish(&self, reports: &[Report]) {
+        let (version, edge) = self.now(reports);
+        self.state.send_modify(|state| {
+            state.before = std::mem::replace(&mut state.edge, edge);
+            state.version = version;
+        });
+    }
+
+    /// The playlist as it is now, and where it ends.
+    fn now(&self, reports: &[Report]) -> (Arc<Version>, LiveEdge) {
         let (playlist, edge) = {
             let window = self.window();
             (window.playlist(reports), edge(&window, self.advance_part_limit))
         };
-        let version = Arc::new(Version::new(playlist, self.metrics.clone()));
-        self.state.send_modify(|state| (state.version, state.edge) = (version, edge));
+        (Arc::new(Version::new(playlist, self.metrics.clone())), edge)
     }
 
     /// The newest version of its playlist.
@@ -69,7 +80,9 @@ impl Rendition {
             let mut window = self.window();
             *window = Window::restore(Arc::clone(presentation), window.rendition(), state.window);
         }
-        self.publish(&state.reports);
+        let (version, edge) = self.now(&state.reports);
+        // Nothing in it is new: which version was the first to have it, only the other node knows.
+        self.state.send_modify(|state| (state.version, state.edge, state.before) = (version, edge, edge));
     }
 
     /// The end of this segment, with the newest version of the playlist.

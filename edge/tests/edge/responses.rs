@@ -1,12 +1,14 @@
 //! Whole responses: status, headers and body of each kind.
 
+use std::pin::pin;
+
 use hyper::Method;
 use insta::assert_snapshot;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use touchline_edge::{Kind, Metrics, RequestLabels};
 
-use crate::stage::Stage;
+use crate::stage::{Seen, Stage, held};
 
 async fn whole(method: Method, path: &str, headers: &[(&str, &str)]) -> String {
     Stage::live().request(method, path, headers).await.whole()
@@ -112,7 +114,8 @@ async fn caches_keep_each_answer_as_long_as_it_stands() {
     let stage = Stage::live();
     let playlist = "/live/main/video/index.m3u8";
     for (path, status, lifetime) in [
-        (format!("{playlist}?_HLS_msn=100"), 200, "public, max-age=12"),
+        (format!("{playlist}?_HLS_msn=100"), 200, "public, max-age=1"),
+        (format!("{playlist}?_HLS_msn=101&_HLS_part=0"), 200, "public, max-age=1"),
         (format!("{playlist}?_HLS_msn=101&_HLS_part=1"), 200, "public, max-age=12"),
         (format!("{playlist}?_HLS_skip=YES"), 200, "public, max-age=1"),
         (playlist.into(), 200, "public, max-age=1"),
@@ -122,13 +125,40 @@ async fn caches_keep_each_answer_as_long_as_it_stands() {
         (video("init0", "mp4"), 200, "public, max-age=31536000, immutable"),
         (format!("{playlist}?_HLS_msn=999"), 400, "no-store"),
         (format!("{playlist}?_HLS_msn=x"), 400, "public, max-age=1"),
-        (format!("{playlist}?_HLS_msn=102"), 503, "no-store"),
+        (format!("{playlist}?_HLS_msn=102"), 503, "public, max-age=1"),
         (video("part99", "m4s"), 404, "no-store"),
         ("/live/none/index.m3u8".into(), 404, "public, max-age=1"),
     ] {
         let seen = stage.get(&path).await;
         assert_eq!((seen.status.as_u16(), seen.header("cache-control")), (status, lifetime), "{path}");
         assert_eq!((seen.header("etag"), seen.header("age")), ("", ""), "{path}");
+    }
+}
+
+/// Made-up directives, late ones and those of a channel that has ended give what is current: it takes no room for long.
+#[tokio::test(start_paused = true)]
+async fn only_the_first_version_that_has_what_is_asked_for_is_kept_long() {
+    let mut stage = Stage::live();
+    let playlist = "/live/main/video/index.m3u8";
+    let short = ("public, max-age=1".to_owned(), 200);
+    let long = ("public, max-age=12".to_owned(), 200);
+    let seen = |seen: Seen| (seen.header("cache-control").to_owned(), seen.status.as_u16());
+    let mut whole = pin!(stage.get(&format!("{playlist}?_HLS_msn=101")));
+    assert!(held(whole.as_mut()).await);
+    let newest = format!("{playlist}?_HLS_msn=101&_HLS_part=1");
+    assert_eq!(seen(stage.get(&newest).await), long);
+    stage.end_segment();
+    assert_eq!(seen(stage.get(&newest).await), short, "the segment's end made another version");
+    assert_eq!(seen(whole.await), long);
+    for query in ["_HLS_msn=0", "_HLS_msn=100&_HLS_part=77", "_HLS_skip=YES&_HLS_msn=99"] {
+        assert_eq!(seen(stage.get(&format!("{playlist}?{query}")).await), short, "{query}");
+    }
+    let mut next = pin!(stage.get(&format!("{playlist}?_HLS_msn=102&_HLS_part=0")));
+    assert!(held(next.as_mut()).await);
+    stage.end();
+    assert_eq!(seen(next.await), long, "what the end releases is the same everywhere too");
+    for query in ["_HLS_msn=104", "_HLS_msn=102&_HLS_part=99", "_HLS_msn=101&_HLS_part=1", "_HLS_part=1"] {
+        assert_eq!(seen(stage.get(&format!("{playlist}?{query}")).await), short, "{query}");
     }
 }
 
@@ -181,13 +211,13 @@ async fn list_of_channels() {
 }
 
 #[tokio::test]
-async fn pages_are_revalidated_and_hashed_assets_kept_for_ever() {
+async fn pages_are_kept_for_seconds_by_shared_caches_alone_and_hashed_assets_for_ever() {
     let stage = Stage::live();
     let index = stage.get("/").await;
     assert_eq!((index.status.as_u16(), index.header("content-type")), (200, "text/html; charset=utf-8"));
-    assert_eq!(index.header("cache-control"), "no-cache");
+    assert_eq!(index.header("cache-control"), "public, max-age=0, s-maxage=10");
     let watch = stage.get("/watch/not-live-yet").await;
-    assert_eq!((watch.status.as_u16(), watch.header("cache-control")), (200, "no-cache"));
+    assert_eq!((watch.status.as_u16(), watch.header("cache-control")), (200, "public, max-age=0, s-maxage=10"));
     let page = watch.text();
     let script =
         page.split('"').find(|text| text.starts_with("/assets/") && text.strip_suffix(".js").is_some()).expect(&page);
