@@ -4,6 +4,7 @@ pub mod check;
 pub mod feed;
 pub mod frame_clock;
 pub mod picture;
+mod random;
 pub mod relay;
 mod stop;
 pub mod sync;
