@@ -1,9 +1,12 @@
-//! Touchline's black box: feeds, and later viewers and judges, that speak wire protocols and import no stage of the server.
+//! Touchline's black box: feeds, viewers and judges, that speak wire protocols and import no stage of the server.
 
 pub mod check;
 pub mod feed;
 pub mod frame_clock;
+pub mod histogram;
 pub mod picture;
+pub mod plot;
+pub mod process;
 mod random;
 pub mod relay;
 mod stop;

@@ -1,5 +1,7 @@
 //! Chance that can be repeated.
 
+use std::time::Duration;
+
 /// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): any seed is as good as any.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
@@ -21,6 +23,17 @@ impl Random {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.draw()) * u128::from(bound);
         u64::try_from(product >> 64).unwrap_or(0)
+    }
+
+    /// A number from 0 to 1, which is not drawn itself.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    pub(crate) fn share(&mut self) -> f64 {
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A waiting time of what happens by chance once in `mean`, and as likely now as at any other time.
+    pub(crate) fn wait(&mut self, mean: Duration) -> Duration {
+        mean.mul_f64(-(1.0 - self.share()).ln())
     }
 }
 
@@ -44,5 +57,12 @@ mod tests {
         let drawn: Vec<u64> = (0..1_000).map(|_| random.below(5)).collect();
         assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&0), Some(&4)));
         assert_eq!(random.below(0), 0);
+    }
+
+    #[test]
+    fn waiting_times_have_their_mean() {
+        let mut random = Random::new(1);
+        let all: Duration = (0..10_000).map(|_| random.wait(Duration::from_secs(30))).sum();
+        assert!((29..=31).contains(&(all / 10_000).as_secs()), "{all:?}");
     }
 }
