@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use touchline_loadtest::{check, feed, relay, sync};
+use touchline_loadtest::{check, feed, relay, sync, watch};
 
 /// Feeds, viewers and judges for live streaming servers, from outside: they speak wire protocols only.
 #[derive(Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Feed(feed::Options),
     Relay(relay::Options),
     Sync(sync::Options),
+    Watch(watch::Options),
 }
 
 #[tokio::main]
@@ -34,5 +35,6 @@ async fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Sync(options) => Ok(sync::run(&options).await?),
+        Command::Watch(options) => Ok(watch::run(&options).await?),
     }
 }
