@@ -8,6 +8,7 @@ pub mod picture;
 pub mod plot;
 pub mod process;
 mod random;
+pub mod rehearse;
 pub mod relay;
 mod stop;
 pub mod sync;
