@@ -16,8 +16,8 @@ mod probe;
 mod report;
 mod rule;
 pub mod rules;
-mod seconds;
-mod tls;
+pub(crate) mod seconds;
+pub(crate) mod tls;
 mod watch;
 
 use std::time::Duration;

@@ -1,13 +1,19 @@
-//! Touchline's black box: feeds, and later viewers and judges, that speak wire protocols and import no stage of the server.
+//! Touchline's black box: feeds, viewers and judges, that speak wire protocols and import no stage of the server.
 
 pub mod check;
 pub mod feed;
 pub mod frame_clock;
+pub mod histogram;
 pub mod picture;
+pub mod plot;
+pub mod process;
+mod random;
+pub mod rehearse;
 pub mod relay;
 mod stop;
 pub mod sync;
 pub mod test_card;
+pub mod watch;
 
 use std::net::SocketAddr;
 
@@ -65,6 +71,44 @@ pub enum Error {
         "there is no {0} in what was measured: the source has to flash and beep once a second, as in the example of `sync --help`"
     )]
     NoClaps(&'static str),
+    /// A stream that is not reached by HTTP.
+    #[error("{0} cannot be watched: give the http:// or https:// URL of a multivariant or a media playlist")]
+    NoStream(url::Url),
+    /// The name of a server is not known.
+    #[error("{host} cannot be found: {source}")]
+    Unresolved {
+        /// The name.
+        host: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A crowd would be sent to another machine.
+    #[error(
+        "{0} is not on this machine, and a crowd looks to others like an attack: if the server is yours, or its owner has agreed, say so \
+         with --i-own-this-server"
+    )]
+    Stranger(String),
+    /// The process may not have enough connections open.
+    #[error(
+        "{viewers} viewers take up to {needed} open files, and this process may have {allowed}: raise the limit with `ulimit -Hn {needed}` \
+         as root, or by LimitNOFILE or /etc/security/limits.conf, watch with fewer --viewers, or by --http2"
+    )]
+    TooFewFiles {
+        /// How many there were to be.
+        viewers: u32,
+        /// Files.
+        needed: u64,
+        /// Files that may be open.
+        allowed: u64,
+    },
+    /// A report cannot be written.
+    #[error("{} cannot be written: {source}", path.display())]
+    Report {
+        /// Where to.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A process could not be started, waited for or signalled.
     #[error("{doing}: {source}")]
     Io {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use touchline_loadtest::{check, feed, relay, sync};
+use touchline_loadtest::{check, feed, rehearse, relay, sync, watch};
 
 /// Feeds, viewers and judges for live streaming servers, from outside: they speak wire protocols only.
 #[derive(Parser)]
@@ -17,8 +17,10 @@ struct Cli {
 enum Command {
     Check(check::Options),
     Feed(feed::Options),
+    Rehearse(rehearse::Options),
     Relay(relay::Options),
     Sync(sync::Options),
+    Watch(watch::Options),
 }
 
 #[tokio::main]
@@ -29,10 +31,12 @@ async fn main() -> anyhow::Result<ExitCode> {
             feed::run(&options).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Rehearse(options) => Ok(rehearse::run(&options).await),
         Command::Relay(options) => {
             relay::run(&options).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Sync(options) => Ok(sync::run(&options).await?),
+        Command::Watch(options) => Ok(watch::run(&options).await?),
     }
 }

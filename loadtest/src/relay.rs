@@ -3,7 +3,6 @@
 mod flow;
 pub mod link;
 mod options;
-mod random;
 mod tally;
 
 use std::collections::HashMap;
@@ -22,10 +21,10 @@ use tokio::time::{Instant, interval_at, sleep};
 pub use options::{Delay, Loss, Options};
 pub use tally::{Totals, WayTotals};
 
+use crate::random::Random;
 use crate::{Error, stop};
 use flow::Flow;
 use link::{Conditions, Link};
-use random::Random;
 use tally::Tally;
 
 /// The longest payload of a UDP datagram over IPv4; others are longer only as jumbograms.

@@ -135,7 +135,7 @@ impl<'a> Ask<'a> {
 impl<D: Dial> Client<D> {
     /// A client that reaches servers through `dial`; with `insecure` it takes any certificate.
     pub(crate) fn new(dial: D, https: bool, insecure: bool) -> Self {
-        Self { dial, tls: https.then(|| tls::connector(insecure)), shared: Arc::default() }
+        Self { dial, tls: https.then(|| tls::connector(insecure, tls::ANY_HTTP)), shared: Arc::default() }
     }
 
     pub(crate) fn counts(&self) -> &Counts {
@@ -297,12 +297,7 @@ impl Answer {
     pub(crate) fn unpacked(&self) -> Result<Vec<u8>, String> {
         match self.header("content-encoding").unwrap_or("identity") {
             "identity" => Ok(self.body.to_vec()),
-            "gzip" | "x-gzip" => {
-                let mut text = Vec::new();
-                let mut unpack = flate2::read::MultiGzDecoder::new(self.body.as_ref()).take(MAX_UNPACKED);
-                unpack.read_to_end(&mut text).map_err(|error| format!("the gzip data is broken: {error}"))?;
-                Ok(text)
-            }
+            "gzip" | "x-gzip" => unpack(&self.body).map_err(|error| format!("the gzip data is broken: {error}")),
             other => Err(format!("the body is in content encoding {other:?}, which was not asked for")),
         }
     }
@@ -311,4 +306,11 @@ impl Answer {
     pub(crate) fn waited(&self) -> Duration {
         self.began - self.asked
     }
+}
+
+/// What was compressed with gzip, up to a playlist's largest size.
+pub(crate) fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(packed).take(MAX_UNPACKED).read_to_end(&mut text)?;
+    Ok(text)
 }

@@ -6,7 +6,7 @@ mod media;
 mod multivariant;
 mod second;
 
-pub(crate) use media::{Control, Hint, Map, Media, Part, Report, Segment};
+pub(crate) use media::{ByteRange, Control, Hint, Map, Media, Part, Report, Segment};
 pub(crate) use multivariant::{Alternative, Multivariant, Variant};
 pub(crate) use second::disagreements;
 

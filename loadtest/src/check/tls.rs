@@ -17,8 +17,11 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertS
 #[derive(Clone)]
 pub(crate) struct Connector(TlsConnector);
 
-/// A connector that trusts what this machine trusts, or with `insecure` everyone.
-pub(crate) fn connector(insecure: bool) -> Connector {
+/// HTTP/2 where the server speaks it, else HTTP/1.1.
+pub(crate) const ANY_HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
+
+/// A connector that trusts what this machine trusts, or with `insecure` everyone. It offers `protocols` by ALPN.
+pub(crate) fn connector(insecure: bool, protocols: &[&[u8]]) -> Connector {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     #[expect(clippy::expect_used, reason = "ring has the default protocol versions: no input can change that")]
@@ -30,7 +33,7 @@ pub(crate) fn connector(insecure: bool) -> Connector {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         builder.with_root_certificates(roots).with_no_client_auth()
     };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Connector(TlsConnector::from(Arc::new(config)))
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::random::Random;
 use super::{Delay, Loss};
+use crate::random::Random;
 
 /// The most datagrams that are under way at a time; more are dropped as a router drops them. 16 MB/s of full datagrams with
 /// a second of delay fit.

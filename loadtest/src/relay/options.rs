@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::link::Conditions;
-use super::random::Random;
 use crate::Error;
+use crate::random::Random;
 
 /// Pass UDP datagrams on to a server, and lose, delay and reorder some.
 ///

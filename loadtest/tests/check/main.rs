@@ -15,3 +15,4 @@ mod proof;
 mod reports;
 mod text;
 mod updates;
+mod watched;

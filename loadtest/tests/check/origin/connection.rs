@@ -8,7 +8,7 @@ use hyper::http::uri::Authority;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -35,7 +35,8 @@ impl Dial for Origin {
 }
 
 impl Origin {
-    async fn serve(self, stream: DuplexStream) {
+    /// Answers whatever comes over a connection.
+    pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let service = service_fn(async |request| Ok::<_, Infallible>(self.answer(&request).await));
         let _left = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     }

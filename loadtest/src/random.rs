@@ -1,16 +1,18 @@
 //! Chance that can be repeated.
 
+use std::time::Duration;
+
 /// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): any seed is as good as any.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// All 64 bits are drawn.
-    pub(super) fn draw(&mut self) -> u64 {
+    pub(crate) fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -18,9 +20,20 @@ impl Random {
     }
 
     /// A number from 0 to `bound`, which is not drawn itself; 0 where `bound` is 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.draw()) * u128::from(bound);
         u64::try_from(product >> 64).unwrap_or(0)
+    }
+
+    /// A number from 0 to 1, which is not drawn itself.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    pub(crate) fn share(&mut self) -> f64 {
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A waiting time of what happens by chance once in `mean`, and as likely now as at any other time.
+    pub(crate) fn wait(&mut self, mean: Duration) -> Duration {
+        mean.mul_f64(-(1.0 - self.share()).ln())
     }
 }
 
@@ -44,5 +57,12 @@ mod tests {
         let drawn: Vec<u64> = (0..1_000).map(|_| random.below(5)).collect();
         assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&0), Some(&4)));
         assert_eq!(random.below(0), 0);
+    }
+
+    #[test]
+    fn waiting_times_have_their_mean() {
+        let mut random = Random::new(1);
+        let all: Duration = (0..10_000).map(|_| random.wait(Duration::from_secs(30))).sum();
+        assert!((29..=31).contains(&(all / 10_000).as_secs()), "{all:?}");
     }
 }
