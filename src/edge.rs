@@ -39,7 +39,7 @@ impl Edge {
         let http = bind(&config.http, "viewers", "--http")?;
         let (https, _) = config.secured()?;
         let https = https
-            .map(|secured| TlsListener::open(secured, &edge::PROTOCOLS, "viewers by TLS", "--https"))
+            .map(|secured| TlsListener::open(secured, &edge::PROTOCOLS, None, "viewers by TLS", "--https"))
             .transpose()?;
         let admin = bind(&config.admin, "operators", "--admin")?;
         let spool = config.spool.clone().map(Spool::open).transpose()?;

@@ -15,20 +15,29 @@ use crate::config::{Listen, Proof, Secured};
 pub(crate) struct TlsListener {
     pub(crate) listener: TcpListener,
     tls: tls::Tls,
-    /// `None`: the certificate was made at start.
-    pub(crate) files: Option<tls::Files>,
+    pub(crate) proof: Proof,
+    /// What is to be followed. `None`: the certificate was made at start, or another listener follows its files.
+    files: Option<tls::Files>,
 }
 
 impl TlsListener {
-    pub(crate) fn open((listen, proof): Secured, protocols: &[&[u8]], who: &str, flag: &str) -> anyhow::Result<Self> {
-        let (certificate, files) = match proof {
-            Proof::SelfSigned => (tls::Certificate::self_signed(own_names())?, None),
-            Proof::Files(certificate, key) => {
-                let mut files = tls::Files::new(certificate, key);
-                (files.read()?, Some(files))
+    /// Shows what `other` shows, where the proof is the same: files are followed once.
+    pub(crate) fn open(
+        (listen, proof): Secured,
+        protocols: &[&[u8]],
+        other: Option<&Self>,
+        who: &str,
+        flag: &str,
+    ) -> anyhow::Result<Self> {
+        let (tls, files) = match (&proof, other.filter(|other| other.proof == proof)) {
+            (_, Some(other)) => (other.tls.speaking(protocols)?, None),
+            (Proof::SelfSigned, None) => (tls::Tls::new(tls::Certificate::self_signed(own_names())?, protocols)?, None),
+            (Proof::Files(certificate, key), None) => {
+                let mut files = tls::Files::new(certificate.clone(), key.clone());
+                (tls::Tls::new(files.read()?, protocols)?, Some(files))
             }
         };
-        Ok(Self { listener: bind(&listen, who, flag)?, tls: tls::Tls::new(certificate, protocols)?, files })
+        Ok(Self { listener: bind(&listen, who, flag)?, tls, proof, files })
     }
 
     /// The listener, and what shows the certificate that its files hold until `closing`.
@@ -71,4 +80,32 @@ fn own_names() -> Vec<String> {
 /// An address that a person on this machine can open.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], address.port())) } else { address }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_pair_of_files_for_viewers_and_publishers_is_followed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let [certificate, key, other] = ["chain.pem", "key.pem", "other.pem"].map(|name| folder.path().join(name));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        for (path, text) in
+            [(&certificate, made.cert.pem()), (&key, made.signing_key.serialize_pem()), (&other, made.cert.pem())]
+        {
+            std::fs::write(path, text).unwrap();
+        }
+        let listen = || Listen::parse("127.0.0.1:0").unwrap();
+        let followed = |certificate: &std::path::Path, shown: Option<&TlsListener>| {
+            let proof = Proof::Files(certificate.into(), key.clone());
+            TlsListener::open((listen(), proof), &[], shown, "somebody", "--flag").unwrap()
+        };
+        let viewers = followed(&certificate, None);
+        assert!(viewers.files.is_some());
+        assert!(followed(&certificate, Some(&viewers)).files.is_none());
+        assert!(followed(&other, Some(&viewers)).files.is_some(), "files of its own");
+    }
 }

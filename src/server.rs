@@ -58,10 +58,11 @@ impl Server {
         let http = bind(&config.http, "viewers", "--http")?;
         let (https, rtmps) = config.secured()?;
         let https = https
-            .map(|secured| TlsListener::open(secured, &edge::PROTOCOLS, "viewers by TLS", "--https"))
+            .map(|secured| TlsListener::open(secured, &edge::PROTOCOLS, None, "viewers by TLS", "--https"))
             .transpose()?;
-        let rtmps =
-            rtmps.map(|secured| TlsListener::open(secured, &[], "RTMP publishers by TLS", "--rtmps")).transpose()?;
+        let rtmps = rtmps
+            .map(|secured| TlsListener::open(secured, &[], https.as_ref(), "RTMP publishers by TLS", "--rtmps"))
+            .transpose()?;
         let admin = bind(&config.admin, "operators", "--admin")?;
         let latency = config.srt.latency;
         let srt = config.srt_listen()?.map(|listen| bind_srt(&listen, latency)).transpose()?;
@@ -82,8 +83,10 @@ impl Server {
         writeln!(out, "publish rtmp://{}/live{open}", reachable(self.rtmp.local_addr()?))?;
         writeln!(out, "admin   http://{}/", reachable(self.admin.local_addr()?))?;
         if let Some(https) = &self.https {
-            let warning =
-                if https.files.is_none() { "  (self-signed for development: browsers warn of it)" } else { "" };
+            let warning = match https.proof {
+                Proof::SelfSigned => "  (self-signed for development: browsers warn of it)",
+                Proof::Files(..) => "",
+            };
             writeln!(out, "watch   https://{}/{warning}", reachable(https.listener.local_addr()?))?;
         }
         if let Some(srt) = &self.srt {

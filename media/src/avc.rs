@@ -58,13 +58,15 @@ impl Config {
     /// (ISO/IEC 14496-15 5.3.3.1.2).
     pub fn holds(&self, nal: &[u8]) -> bool {
         let nal = nal::without_trailing_zeros(nal);
+        self.parameter_sets().any(|set| nal::without_trailing_zeros(set) == nal)
+    }
+
+    /// The sequence parameter sets of the record, then its picture parameter sets.
+    pub fn parameter_sets(&self) -> impl Iterator<Item = &[u8]> {
         let sequence = counted_sets(self.record.get(5..).unwrap_or_default(), 0x1f);
         let picture = sequence.and_then(|(_, rest)| counted_sets(rest, 0xff));
-        let of = |sets: Option<(&[u8], &[u8])>| {
-            let sets = sets.map_or(&[][..], |(sets, _)| sets);
-            nal::units(sets, 2).any(|unit| unit.is_ok_and(|unit| nal::without_trailing_zeros(unit) == nal))
-        };
-        of(sequence) || of(picture)
+        let counted = sequence.into_iter().chain(picture);
+        counted.flat_map(|(sets, _)| nal::units(sets, 2)).flatten()
     }
 
     /// The RFC 6381 string, for example `avc1.64001f`: profile, constraint flags and level as the record has them
@@ -226,6 +228,7 @@ mod tests {
         assert_eq!(config, Config::parse(RECORD).unwrap());
         assert!(config.holds(sps) && config.holds(pps) && config.holds(&[pps, &[0]].concat()));
         assert!(!config.holds(&sps[..23]) && !config.holds(&[]) && !config.holds(&[0x68, 1]));
+        assert!(config.parameter_sets().eq([sps, pps]));
         let main = [&[0x67, 77][..], &sps[2..]].concat();
         let message = |units: &[&[u8]]| Config::from_parameter_sets(units).unwrap_err().to_string();
         assert_eq!(

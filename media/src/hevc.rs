@@ -87,9 +87,19 @@ impl Config {
     /// Whether the record holds this NAL unit, which then need not be, and under `hvc1` must not be, in a sample
     /// (8.3.3.1.3).
     pub fn holds(&self, nal: &[u8]) -> bool {
+        self.units().any(|unit| unit == nal)
+    }
+
+    /// The parameter sets of the record, in the order in which they refer to each other: video, sequence, picture.
+    pub fn parameter_sets(&self) -> impl Iterator<Item = &[u8]> {
+        let of = |kind| self.units().filter(move |unit| unit_type(unit) == Some(kind));
+        of(VPS).chain(of(SPS)).chain(of(PPS))
+    }
+
+    /// All NAL units of the record.
+    fn units(&self) -> impl Iterator<Item = &[u8]> {
         let arrays = Head::read(&self.record).map_or(0, |head| head.arrays);
-        let mut units = Arrays::new(&self.record, arrays).flatten().flat_map(|array| nal::units(array.units, 2));
-        units.any(|unit| unit.is_ok_and(|unit| unit == nal))
+        Arrays::new(&self.record, arrays).flatten().flat_map(|array| nal::units(array.units, 2)).flatten()
     }
 
     /// The RFC 6381 string, for example `hvc1.1.6.L93.B0`: profile space and profile, compatibility flags in reverse, tier

@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use bytes::{BufMut, Bytes, BytesMut};
+
 use crate::{FrameRate, Language, MediaTime, Timescale, aac, av1, avc, hevc, opus};
 
 /// Names a track within its feed.
@@ -92,6 +94,16 @@ impl Format {
         }
     }
 
+    /// The parameter sets as a sample has them, each behind a length of four bytes: what a decoder that knows of no other
+    /// needs ahead of a sync sample. Empty for codecs that have none; AV1 has its sequence header in sync samples.
+    pub fn parameter_sets(&self) -> Bytes {
+        match self {
+            Self::Avc(config) => in_sample(config.parameter_sets()),
+            Self::Hevc(config) => in_sample(config.parameter_sets()),
+            Self::Av1(_) | Self::Aac(_) | Self::Opus(_) => Bytes::new(),
+        }
+    }
+
     /// Width and height of the pictures in pixels; `None` for sound.
     pub fn picture_size(&self) -> Option<(u32, u32)> {
         match self {
@@ -111,4 +123,14 @@ impl Format {
             Self::Aac(_) | Self::Opus(_) => None,
         }
     }
+}
+
+/// NAL units behind their lengths (ISO/IEC 14496-15 5.3.3.2).
+fn in_sample<'a>(units: impl Iterator<Item = &'a [u8]>) -> Bytes {
+    let mut data = BytesMut::new();
+    for unit in units {
+        data.put_u32(u32::try_from(unit.len()).unwrap_or(u32::MAX));
+        data.put_slice(unit);
+    }
+    data.freeze()
 }

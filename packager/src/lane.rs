@@ -3,6 +3,7 @@ mod gap;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bytes::{Bytes, BytesMut};
 use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
 
 use crate::cut::{Boundary, Rule, Span};
@@ -82,6 +83,8 @@ struct Run {
     stretch: Stretch,
     span: Span,
     rule: Rule,
+    /// What each sync sample begins with: parameter sets, where the init section is not the first of the rendition.
+    repeated: Bytes,
     /// From the timeline of the feed to that of the presentation, in ticks.
     shift: i64,
     /// Where the stretch begins, as a PTS.
@@ -131,17 +134,15 @@ impl Lane {
         self.tell_filling(filling, timescale, out);
         let shift = timeline.base.rescale(timescale).ticks() - timeline.origin.rescale(timescale).ticks();
         let first_pts = timeline.first_pts.rescale(timescale).ticks() + shift;
-        let stretch = Stretch {
-            timescale,
-            filling,
-            init: self.init_number(input, out),
-            discontinuity: timeline.discontinuity,
-            anchor: timeline.anchor(),
-        };
+        let init = self.init_number(input, out);
+        let stretch =
+            Stretch { timescale, filling, init, discontinuity: timeline.discontinuity, anchor: timeline.anchor() };
         self.run = Some(Run {
             stretch,
             span: Span::new(&self.settings, filling, timescale),
             rule: Rule::new(self.role),
+            // Some players read no init section but the first that they meet, which may be any of those before this one.
+            repeated: if init > 0 { input.track.format.parameter_sets() } else { Bytes::new() },
             shift,
             first_pts,
             newest: first_pts,
@@ -298,11 +299,21 @@ impl Run {
             end: lasts.or(frame).map(|duration| dts + duration),
             // Every access unit of sound decodes alone.
             sync: sample.sync || track.format.kind() == Kind::Audio,
-            data: sample.data,
+            data: if sample.sync { self.with_parameter_sets(sample.data) } else { sample.data },
             received: sample.received,
         };
         let begins = timed.sync && timed.pts >= self.first_pts - self.stretch.filling.frame / 2;
         (self.segmenter.is_some() || begins).then_some(timed)
+    }
+
+    fn with_parameter_sets(&self, data: Bytes) -> Bytes {
+        if self.repeated.is_empty() || data.starts_with(&self.repeated) {
+            return data;
+        }
+        let mut whole = BytesMut::with_capacity(self.repeated.len() + data.len());
+        whole.extend_from_slice(&self.repeated);
+        whole.extend_from_slice(&data);
+        whole.freeze()
     }
 
     /// Puts a sample into a part. Returns where it begins a segment, if it does.

@@ -17,6 +17,7 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod address;
+mod admitted;
 pub mod caller;
 mod handle;
 mod library;
@@ -30,6 +31,7 @@ mod sys;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use admitted::TurnedAway;
 pub use listener::Listener;
 pub use passphrase::{KeyLength, Passphrase, PassphraseLength};
 pub use reject::Reject;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::admitted::Admitted;
 use crate::handle::{self, Handle};
 use crate::library::{checked, last_code, last_error};
-use crate::{DEFAULT_LATENCY, Error, PEER_IDLE, Passphrase, Reject, Socket, address, sys};
+use crate::{DEFAULT_LATENCY, Error, PEER_IDLE, Passphrase, Reject, Socket, TurnedAway, address, sys};
 
 /// Connections that may wait for [`Listener::accept`].
 pub const MAX_BACKLOG: usize = 128;
@@ -68,6 +69,7 @@ struct Gate {
     ask: Box<Ask>,
     open: Arc<AtomicUsize>,
     sockets: usize,
+    admitted: Admitted,
 }
 
 type Ask = dyn Fn(&Hello<'_>) -> Result<Admission, Reject> + Send + Sync;
@@ -94,7 +96,9 @@ impl Listener {
             let only = c_int::from(!address.ip().is_unspecified());
             handle.set(sys::SRTO_IPV6ONLY, only, "choose a version of IP")?;
         }
-        let gate = Arc::new(Gate { ask: Box::new(gate), open: Arc::default(), sockets: options.sockets });
+        let gate =
+            Gate { ask: Box::new(gate), open: Arc::default(), sockets: options.sockets, admitted: Admitted::default() };
+        let gate = Arc::new(gate);
         // SAFETY: the address outlives the call.
         checked("bind", address::with(address, |name, len| unsafe { sys::srt_bind(handle.id(), name, len) }))?;
         let opaque = Arc::as_ptr(&gate).cast_mut().cast::<c_void>();
@@ -126,6 +130,11 @@ impl Listener {
         }
     }
 
+    /// Callers whom the gate has let in and libsrt has turned away since: each once, some moments after.
+    pub fn turned_away(&self) -> Vec<TurnedAway> {
+        self.gate.admitted.turned_away()
+    }
+
     fn try_accept(&self) -> Result<Option<Socket>, Error> {
         let mut id = sys::SRT_INVALID_SOCK;
         let peer = address::written(|name, len| {
@@ -139,6 +148,7 @@ impl Listener {
                 _ => Err(last_error("accept")),
             };
         }
+        self.gate.admitted.leave(id);
         let counted = Counted::new(Arc::clone(&self.gate.open));
         let handle = self.handle.adopt(id)?;
         Socket::accepted(handle, peer.unwrap_or(self.address), counted).map(Some)
@@ -177,7 +187,14 @@ impl Gate {
         admission.apply(socket).map_err(|error| {
             tracing::error!(peer = %hello.peer, "an SRT caller cannot be let in: {error}");
             Reject::INTERNAL
-        })
+        })?;
+        let caller = TurnedAway {
+            peer: hello.peer,
+            stream_id: hello.stream_id.to_owned(),
+            passphrase: admission.passphrase.is_some(),
+        };
+        self.admitted.enter(socket, caller);
+        Ok(())
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) const SRT_ERROR: c_int = -1;
 // SRT_SOCKSTATUS
 pub(crate) const SRTS_CONNECTING: c_int = 4;
 pub(crate) const SRTS_CONNECTED: c_int = 5;
+pub(crate) const SRTS_CLOSED: c_int = 8;
+pub(crate) const SRTS_NONEXIST: c_int = 9;
 
 // SRT_SOCKOPT
 pub(crate) const SRTO_SNDSYN: c_int = 1;

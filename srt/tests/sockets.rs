@@ -9,7 +9,9 @@ use tokio::net::UdpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
 use touchline_srt::listener::{Admission, Hello, Options};
-use touchline_srt::{Error, KeyLength, Listener, MAX_PAYLOAD, Passphrase, Received, Reject, Socket, caller};
+use touchline_srt::{
+    Error, KeyLength, Listener, MAX_PAYLOAD, Passphrase, Received, Reject, Socket, TurnedAway, caller,
+};
 
 const LATENCY: Duration = Duration::from_millis(60);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -146,10 +148,27 @@ async fn a_passphrase_has_to_be_the_same_on_both_sides() {
         let ((), (numbers, _)) = tokio::join!(sending, receive_numbers(&mut accepted));
         assert_eq!(numbers, (0..50).collect::<Vec<_>>(), "{length:?}");
     }
+    assert_eq!(listener.turned_away(), []);
     assert_eq!(refusal(&listener, &encrypted("battery staple", KeyLength::Aes128)).await, Reject::BAD_SECRET);
+    assert_eq!(told(&listener).await, ("main".to_owned(), true));
     assert_eq!(refusal(&listener, &call("main")).await, Reject::UNSECURE);
+    assert_eq!(told(&listener).await, ("main".to_owned(), true));
     let clear = listen(open);
     assert_eq!(refusal(&clear, &encrypted("correct horse", KeyLength::Aes128)).await, Reject::UNSECURE);
+    assert_eq!(told(&clear).await, ("main".to_owned(), false));
+}
+
+/// Who has been turned away by libsrt: one caller's stream ID, and whether it had to have a passphrase.
+async fn told(listener: &Listener) -> (String, bool) {
+    let looking = async {
+        loop {
+            if let [TurnedAway { stream_id, passphrase, .. }, ..] = &listener.turned_away()[..] {
+                return (stream_id.clone(), *passphrase);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, looking).await.unwrap()
 }
 
 #[tokio::test]

@@ -169,13 +169,17 @@ mod tests {
 
         /// Whether a viewer who trusts this certificate alone gets through the handshake.
         async fn shows(&self, pair: &CertifiedKey<KeyPair>) -> bool {
-            let mut roots = RootCertStore::empty();
-            roots.add(pair.cert.der().clone()).unwrap();
-            let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-            let (near, far) = duplex(16 * 1_024);
-            let connect = TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), far);
-            tokio::join!(self.tls.accept(near), connect).1.is_ok()
+            shows(&self.tls, pair).await
         }
+    }
+
+    async fn shows(tls: &Tls, pair: &CertifiedKey<KeyPair>) -> bool {
+        let mut roots = RootCertStore::empty();
+        roots.add(pair.cert.der().clone()).unwrap();
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let (near, far) = duplex(16 * 1_024);
+        let connect = TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), far);
+        tokio::join!(tls.accept(near), connect).1.is_ok()
     }
 
     #[tokio::test(start_paused = true)]
@@ -188,6 +192,18 @@ mod tests {
         assert!(files.shows(&old).await && !files.shows(&new).await);
         assert_eq!(files.looked().await, (1, 0));
         assert!(files.shows(&new).await && !files.shows(&old).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewed_pair_is_shown_to_those_who_speak_other_protocols_too() {
+        let (old, new) = (pair(), pair());
+        let files = Followed::start(&old).await;
+        let other = files.tls.speaking(&[b"other"]).unwrap();
+        assert!(shows(&other, &old).await);
+        files.write("chain.pem", &new.cert.pem());
+        files.write("key.pem", &new.signing_key.serialize_pem());
+        assert_eq!(files.looked().await, (1, 0));
+        assert!(shows(&other, &new).await && !shows(&other, &old).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,7 +38,15 @@ impl Tls {
     /// Shows a certificate, until [`Tls::show`] is called with another. `protocols` are what may be spoken, best first
     /// (RFC 7301); none: there is no question.
     pub fn new(certificate: Certificate, protocols: &[&[u8]]) -> Result<Self, Error> {
-        let shown = Arc::new(Shown(RwLock::new(certificate.into_key())));
+        Self::showing(Arc::new(Shown(RwLock::new(certificate.into_key()))), protocols)
+    }
+
+    /// Shows what this one shows, now and after each [`Tls::show`] of either, to those who speak other protocols.
+    pub fn speaking(&self, protocols: &[&[u8]]) -> Result<Self, Error> {
+        Self::showing(Arc::clone(&self.shown), protocols)
+    }
+
+    fn showing(shown: Arc<Shown>, protocols: &[&[u8]]) -> Result<Self, Error> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(Error::Setup)?

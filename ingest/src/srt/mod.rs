@@ -11,6 +11,7 @@ mod connection;
 mod pull;
 mod server;
 mod stream_id;
+mod turned_away;
 
 pub use pull::{MAX_PAUSE, MIN_PAUSE, Source, pull};
 pub use server::{Bound, Door, Settings, bind};

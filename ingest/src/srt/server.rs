@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use touchline_media::ChannelName;
@@ -14,6 +15,7 @@ use tracing::{Instrument, debug, field, info_span, warn};
 
 use super::StreamId;
 use super::connection::{self, Context};
+use super::turned_away::TurnedAway;
 use crate::gate::{Full, Gate};
 use crate::lines::Lines;
 use crate::{Metrics, Publish, Rejection, Secret};
@@ -98,7 +100,16 @@ impl Bound {
 
 async fn accept(mut listener: Listener, gate: Gate, context: Arc<Context>) {
     let connections = TaskTracker::new();
-    while let Some(accepted) = context.shutdown.run_until_cancelled(listener.accept()).await {
+    let (mut turned_away, mut look) = (TurnedAway::default(), interval(LOOK_EVERY));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            now = look.tick() => {
+                turned_away.tell(&listener.turned_away(), now, &context.metrics);
+                continue;
+            }
+            () = context.shutdown.cancelled() => break,
+        };
         let socket = match accepted {
             Ok(socket) => socket,
             Err(error) => {
@@ -121,6 +132,8 @@ async fn accept(mut listener: Listener, gate: Gate, context: Arc<Context>) {
     connections.wait().await;
 }
 
+/// How often it is looked whom libsrt has turned away.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait when there is something wrong with accepting.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 

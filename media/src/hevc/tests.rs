@@ -194,6 +194,7 @@ fn parameter_sets_of_a_stream_make_the_record() {
     let (vps, sps, pps) = (&RECORD[23 + 5..23 + 29], &RECORD[SPS_AT..SPS_AT + 42], &RECORD[RECORD.len() - 6..]);
     let config = Config::from_parameter_sets(&[&[0x4e, 1, 5], pps, vps, &[sps, &[0]].concat()]).unwrap();
     assert_eq!(config, with_head(&[]));
+    assert!(config.parameter_sets().eq([vps, sps, pps]));
     let message = |units: &[&[u8]]| Config::from_parameter_sets(units).unwrap_err().to_string();
     assert_eq!(
         message(&[vps, pps]),

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use touchline_media::{Kind, MediaTime, Sample};
-use touchline_packager::{Error, Event, Notice};
+use touchline_packager::{Error, Event, Notice, Packager};
 
 use crate::check;
 use crate::source::{
-    Frames, OPENING, ZERO, at, audio, interleave, live, packager, rate, sample, secs, sources, stretch, tracks,
-    variable_video,
+    AVC_360, AVC_720, Frames, OPENING, ZERO, at, audio, interleave, live, packager, rate, sample, secs, small_video,
+    sources, stretch, tracks, variable_video,
 };
 use crate::viewer::{Viewer, notices, parts, segment_ends};
 
@@ -159,6 +159,27 @@ fn the_date_of_a_segment_without_a_keyframe_goes_on_from_the_one_before() {
     let dates: Vec<Duration> =
         parts(&events, 0).iter().filter_map(|part| Some(part.segment_start?.program_date_time)).collect();
     assert_eq!(dates, [0.0, 2.4, 4.8, 7.2].map(|seconds| OPENING + secs(seconds)));
+}
+
+#[test]
+fn from_the_second_init_section_on_keyframes_bring_their_parameter_sets_along() {
+    let mut packager = packager();
+    let pictures = Frames::video(rate(30, 1), 60);
+    let small = Frames { track: small_video(rate(30, 1)), ..pictures.clone() };
+    let keyframes = |packager: &mut Packager, source: &Frames| -> Vec<Vec<u8>> {
+        let events = live(packager, std::slice::from_ref(source), 3.0);
+        let samples = parts(&events, 0).into_iter().flat_map(|part| check::samples(part, Kind::Video));
+        samples.filter(|sample| sample.sync).map(|sample| sample.data).collect()
+    };
+    let expected = |sets: &[&[u8]], source: &Frames| -> Vec<Vec<u8>> {
+        let keyframes = [0, 60].map(|number| source.frame(number, ZERO).data);
+        let behind_length = |set: &&[u8]| [&u32::try_from(set.len()).unwrap().to_be_bytes(), *set].concat();
+        let sets: Vec<u8> = sets.iter().flat_map(behind_length).collect();
+        keyframes.iter().map(|data| [&sets, &data[..]].concat()).collect()
+    };
+    assert_eq!(keyframes(&mut packager, &pictures), expected(&[], &pictures), "a player has the first");
+    assert_eq!(keyframes(&mut packager, &small), expected(&[&AVC_360[8..34], &AVC_360[37..43]], &small));
+    assert_eq!(keyframes(&mut packager, &pictures), expected(&[&AVC_720[8..34], &AVC_720[37..43]], &pictures));
 }
 
 #[test]
