@@ -8,6 +8,9 @@ import { install, readings } from './frame-reader.mjs';
 import { startPathway } from './pathway.mjs';
 import { startFeed, startServer } from './stage.mjs';
 
+/** How long the picture may stand still, in all, for each time that it changes its pathway: hls.js loads both playlists anew then, while
+ * it has a few hundred milliseconds in its buffer. */
+const STANDSTILL_MS = 1_000;
 /** Nothing here takes longer than this unless it is broken, in milliseconds. */
 const PATIENCE_MS = 30_000;
 
@@ -43,7 +46,7 @@ test('when a pathway is drained hls.js moves to the other at the next manifest, 
 
   const [a, b] = pathways.map(({ asked }) => () => asked.filter((path) => path.includes('.m4s')).length);
   assert.ok(a() > 0 && b() === 0, `region-a was asked for ${a()} parts, region-b for ${b()}`);
-  const { stalls: before } = await stats(page);
+  const { stalledMs: before } = await stats(page);
 
   const drainedAt = Date.now();
   const drained = await steer('POST');
@@ -58,8 +61,10 @@ test('when a pathway is drained hls.js moves to the other at the next manifest, 
   await until(() => a() >= quiet + 20);
   const { frames } = await readings(page);
   frames.slice(1).forEach((later, index) => assert.ok(later.unixMs >= frames[index].unixMs, 'the picture goes forward'));
-  const { stalls, errors, failures } = await stats(page);
-  assert.deepEqual({ stalls, failures }, { stalls: before, failures: [] }, errors.join('; '));
+  const { stalls, stalledMs, errors, failures } = await stats(page);
+  context.diagnostic(`${stalls} stalls, ${Math.round(stalledMs)} ms in all`);
+  assert.deepEqual(failures, [], errors.join('; '));
+  assert.ok(stalledMs - before < 2 * STANDSTILL_MS, `the picture stood still for ${stalledMs - before} ms: ${errors.join('; ')}`);
 });
 
 test('who joins while a pathway is drained begins on another', async () => {
