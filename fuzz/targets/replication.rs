@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use touchline_edge::replication::wire::{Decoder, Frame};
 use touchline_edge::replication::Clock;
+use touchline_edge::replication::wire::{Decoder, Frame};
 use touchline_packager::{Presentation, RenditionId, Window};
 
 static NOW: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -35,7 +35,8 @@ fn apply(window: &mut Option<Window>, frame: Frame) {
     match frame {
         Frame::Head(head) => *window = Some(Window::new(head.presentation, RenditionId(0))),
         Frame::Rendition(rendition) => {
-            let presentation = window.as_ref().map(|window| std::sync::Arc::<Presentation>::clone(window.presentation()));
+            let presentation =
+                window.as_ref().map(|window| std::sync::Arc::<Presentation>::clone(window.presentation()));
             if let Some(presentation) = presentation {
                 *window = Some(Window::restore(presentation, RenditionId(0), rendition.window));
             }
