@@ -193,7 +193,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self.source {
             Source::Stream(_) => SizeHint::default(),
-            Source::Memory(_) | Source::File(_) => SizeHint::with_exact(self.left),
+            Source::Whole(_) | Source::Chunks { .. } | Source::File(_) => SizeHint::with_exact(self.left),
         }
     }
 }
