@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use touchline_ingest::Metrics;
-use touchline_ingest::rtp::{Codec, Packet, Publication, SenderReport, Settings};
+use touchline_ingest::rtp::{Codec, Description, Packet, Publication, SenderReport, Settings};
 use touchline_media::feed;
 
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -49,8 +49,8 @@ fuzz_target!(|input: (u8, Vec<Event<'_>>)| {
     let (codec, events) = input;
     let codec = [Codec::H264, Codec::H265, Codec::Av1][usize::from(codec % 3)];
     let (writer, mut reader) = feed::channel();
-    let codecs = [codec, Codec::Opus { channels: 2 }];
-    let mut publication = Publication::new(writer, &codecs, Settings::default(), *BEGUN);
+    let streams = [codec, Codec::Opus { channels: 2 }].map(Description::from);
+    let mut publication = Publication::new(writer, &streams, Settings::default(), *BEGUN);
     let (metrics, mut now, mut packets) = (Metrics::default(), *BEGUN, 0);
     let mut next = [(0_u16, 0_u32); 2];
     for event in events {

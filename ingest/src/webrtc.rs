@@ -14,6 +14,7 @@ mod candidate;
 mod connection;
 mod desk;
 mod ice;
+mod interfaces;
 mod media;
 mod offer;
 mod packet;
