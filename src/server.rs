@@ -24,7 +24,7 @@ use tracing::{info, warn};
 
 use crate::channels;
 use crate::cluster;
-use crate::config::{Config, Ladders, Listen, Srt, Webrtc};
+use crate::config::{Config, Ladders, Listen, Proof, Srt, Webrtc};
 use crate::door;
 use crate::listeners::{TlsListener, bind, reachable};
 use crate::ops::{self, Ops, Ready};
