@@ -15,7 +15,7 @@ const PLAYLIST: &str = "/live/main/video/index.m3u8";
 #[test]
 fn nginx_passes_every_request_on_and_holds_none_back() {
     let server = Server::start("[channels]\ngrace = \"0s\"\n");
-    let programme = crowd::watch(&server, Front::nginx, VIEWERS);
+    let programme = crowd::watch(&server, Front::nginx, false, VIEWERS);
     assert_eq!(programme.fetched.parts, VIEWERS * programme.objects.parts, "{programme:?}");
     assert_eq!(programme.fetched.playlists, VIEWERS * programme.objects.playlists, "{programme:?}");
 }
