@@ -174,13 +174,13 @@ impl hyper::body::Body for Body {
                 chunk
             }
             Source::File(reader) => ready!(reader.poll_read(cx, this.left))?,
-            Source::Stream(coming) => match ready!(coming.poll_next(cx)) {
-                Some(chunk) => return Poll::Ready(Some(Ok(Frame::data(chunk)))),
-                None => {
+            Source::Stream(coming) => {
+                let Some(chunk) = ready!(coming.poll_next(cx)) else {
                     this.left = 0;
                     return Poll::Ready(None);
-                }
-            },
+                };
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
         };
         this.left -= chunk.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(chunk))))

@@ -220,7 +220,7 @@ async fn view(number: usize, rendition: &str, mut playlist: String, front: Addre
         let (text, _) =
             tokio::join!(seen.ask(&mut playlists, &object, query, number), seen.ask(&mut parts, &hinted, hint, number));
         assert_eq!(text.status, 200, "{object}: {}", text.text());
-        playlist = text.text().to_owned();
+        text.text().clone_into(&mut playlist);
     }
 }
 

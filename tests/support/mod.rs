@@ -92,9 +92,9 @@ impl Server {
         };
         let (http, admin) = (address(), address());
         // The last lines, of the origins: an edge that nobody listens to does not start.
-        origins.iter().for_each(|_| {
+        for _ in origins {
             address();
-        });
+        }
         let none = SocketAddr::from(([127, 0, 0, 1], 0));
         Self { child, http, rtmp: none, srt: none, admin, https: None, rtmps: None, log, _dir: dir }
     }
