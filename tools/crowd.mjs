@@ -3,7 +3,7 @@
 //
 //   tools/crowd.mjs target/release [--viewers 100,500,1000] [--parts 200ms,500ms] [--seconds 20] [--http2] [--peers FOLDER] > docs/crowd.md
 //
-// Needs ffmpeg. With --peers, a folder with `multimux` or `mediamtx` in it, these serve the same file in the same run. The machine should
+// Needs ffmpeg. With --peers, a folder with `mediamtx` in it, that serves the same file in the same run. The machine should
 // have nothing else to do: the page says how busy it was.
 
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -91,7 +91,7 @@ async function touchline(part, file) {
 /** Other servers that are there. */
 async function peers() {
   if (!values.peers) return [];
-  const known = [{ name: 'multimux', begin: multimux }, { name: 'mediamtx', begin: mediamtx }];
+  const known = [{ name: 'mediamtx', begin: mediamtx }];
   const there = await Promise.all(known.map(({ name }) => access(join(values.peers, name)).then(() => true, () => false)));
   return known.filter((_, index) => there[index]);
 }
@@ -105,10 +105,6 @@ async function mediamtx(part, file) {
   const server = start(join(values.peers, 'mediamtx'), [config]);
   await sleep(1_000);
   return { process: server, url: `http://127.0.0.1:${http}/main/index.m3u8`, feed: publish(file, ['flv', `rtmp://127.0.0.1:${rtmp}/main`]) };
-}
-
-async function multimux() {
-  throw new Error('multimux: not described yet');
 }
 
 function page(rows) {
