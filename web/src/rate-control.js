@@ -31,6 +31,8 @@ export class RateControl {
   /** What was loaded last, and what is being loaded. */
   /** @type {import('hls.js').FragLoadedData | null} */ #last = null;
   /** @type {{ frag: import('hls.js').Fragment, part: import('hls.js').Part | null } | null} */ #loading = null;
+  /** Where it goes after it has left in the middle of something: nothing has come in since to decide by. */
+  /** @type {number | null} */ #refuge = null;
   /** Until when renditions are left alone, by index. */
   /** @type {Map<number, number>} */ #away = new Map();
   #timer;
@@ -63,6 +65,9 @@ export class RateControl {
     if (this.#last === null || loadLevel < 0) return this.firstAutoLevel;
     // There is nothing to stay for, whatever the viewer has chosen.
     if (this.#isAway(loadLevel)) return best(this.#rungs(), loadLevel, this.throughput ?? 0);
+    // hls.js asks more than once on its way there. Were the answer the one from before, it would turn back, load what
+    // crawls again from its beginning, and leave again.
+    if (this.#refuge !== null && !this.#isAway(this.#refuge)) return this.#refuge;
     if (!this.#atKeyframe(this.#last)) return loadLevel;
     if (this.fixed !== null && !this.#isAway(this.fixed)) return this.fixed;
     return this.throughput === null ? loadLevel : best(this.#rungs(), loadLevel, this.#carried(this.#last));
@@ -96,6 +101,7 @@ export class RateControl {
     const [answerMs, totalMs] = [loading.first - loading.start, loading.end - loading.start];
     this.#throughput.add({ bytes, seconds: (part ?? frag).duration, answerMs, totalMs });
     this.#last = loaded;
+    this.#refuge = null;
     // hls.js goes on with the next part of the segment by itself where there is one, and says nothing of it.
     const next = part && this.#after(frag, part);
     this.#loading = next ? { frag, part: next } : null;
@@ -135,6 +141,9 @@ export class RateControl {
     const state = { begins, buffer: this.#buffer(), restBits, restSeconds: media.duration, followingSeconds, segmentSeconds, bitrate: level.averageBitrate, lower, throughput };
     if (lower >= level.bitrate || !mustLeave(state)) return;
     this.#loading = null;
+    // What did not come in counts too: the next rendition is chosen by it.
+    this.#throughput.addUnfinished({ bytes: Math.max(loaded, LEAST_BYTES), seconds: media.duration, sinceRequestMs: now - loading.start });
+    this.#refuge = to;
     this.#hls.nextLoadLevel = to;
     frag.abortRequests();
   }
