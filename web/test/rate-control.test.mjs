@@ -45,13 +45,15 @@ class Player extends EventEmitter {
     return super.on(event, listener.bind(self));
   }
 
-  /** The first part of a segment begins to be loaded. */
-  load() {
-    const stats = { loaded: 0, total: 0, loading: { start: this.now, first: 0, end: 0 } };
-    const frag = { type: 'main', level: this.loadLevel, sn: 8, start: 8, duration: SEGMENT_S, stats, abortRequests: () => (this.aborted += 1) };
-    const part = { index: 0, duration: PART_S, end: frag.start + PART_S, fragment: frag, independent: true, stats };
-    this.emit(Hls.Events.FRAG_LOADING, Hls.Events.FRAG_LOADING, { frag, part });
-    return { frag, part };
+  /** The first part of a segment begins to be loaded, of which those are listed where `keyframes` says if they begin with one. */
+  load(keyframes = [true]) {
+    const stats = () => ({ loaded: 0, total: 0, loading: { start: this.now, first: 0, end: 0 } });
+    const frag = { type: 'main', level: this.loadLevel, sn: 8, start: 8, duration: SEGMENT_S, stats: stats(), abortRequests: () => (this.aborted += 1) };
+    const partOf = (independent, index) => ({ index, duration: PART_S, end: frag.start + PART_S * (index + 1), fragment: frag, independent, stats: stats() });
+    const partList = keyframes.map(partOf);
+    this.levels[this.loadLevel].details.partList = partList;
+    this.emit(Hls.Events.FRAG_LOADING, Hls.Events.FRAG_LOADING, { frag, part: partList[0] });
+    return { frag, part: partList[0] };
   }
 
   /** All of it has come in, `ms` after it was asked for. */
@@ -83,4 +85,22 @@ test('where it has left a rendition it stays away until something of another has
   assert.equal(control.nextAutoLevel, LIGHT, 'one part is no reason to go back to what crawled');
   for (let part = 0; part < 40; part += 1) player.loaded(player.load(), (LEVELS[LIGHT].bitrate * PART_S) / 8, 5);
   assert.equal(control.nextAutoLevel, HEAVY, 'the way is fast again');
+});
+
+test('it goes down at a keyframe within a segment, where hls.js loads on without asking', async (context) => {
+  const player = new Player(context);
+  const control = new RateControl(/** @type {any} */ (player));
+  context.after(() => control.destroy());
+  const heavy = (LEVELS[HEAVY].bitrate * PART_S) / 8;
+  for (let part = 0; part < 10; part += 1) player.loaded(player.load(), heavy, 20);
+
+  for (let part = 0; part < 3; part += 1) player.loaded(player.load([true, false]), heavy, 240);
+  await Promise.resolve();
+  assert.equal(player.aborted, 0, 'no keyframe follows');
+  player.loaded(player.load([true, true]), heavy, 20);
+  player.loaded(player.load([true, true]), heavy, 240);
+  assert.equal(player.aborted, 0, 'hls.js has not gone on to the next part yet');
+  await Promise.resolve();
+  assert.equal(player.aborted, 1);
+  assert.deepEqual([player.nextLoadLevel, control.nextAutoLevel], [LIGHT, LIGHT]);
 });
