@@ -210,6 +210,12 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
+/// An ffmpeg that publishes by WHIP, which that of Debian 12 does not: `tools/ffmpeg-9` fetches it where there is none.
+pub(crate) fn ffmpeg_9() -> PathBuf {
+    let output = run(&mut Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/ffmpeg-9")));
+    String::from_utf8(output.stdout).unwrap().trim_end().into()
+}
+
 /// One request over a connection of its own (RFC 9112).
 pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, Vec<u8>) {
     send(address, "GET", path)
