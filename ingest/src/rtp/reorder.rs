@@ -193,7 +193,7 @@ impl Reorder {
         let (waited, asked) = (now.saturating_duration_since(hole.since), hole.asked);
         counters.recovered += u64::from(asked > 0);
         // What comes sooner than an answer can has not been lost.
-        if self.round_trip.is_some_and(|round_trip| waited < round_trip / 2) {
+        if waited < self.round_trip.unwrap_or(USUAL_ROUND_TRIP) / 2 {
             self.lateness = self.lateness.max(waited + waited / 4).min(MAX_LATENESS);
         }
         self.bytes += packet.payload.len();

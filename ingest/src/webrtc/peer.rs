@@ -124,7 +124,8 @@ impl Peer {
         let (rtp::Feedback::Nack { stream, .. } | rtp::Feedback::Keyframe { stream }) = feedback;
         let Some(Stream { media, source: Some(source) }) = self.streams.get(*stream) else { return };
         let ssrc = source.reception.ssrc();
-        let compound = Compound::new(self.ssrc, self.reduced_rtcp);
+        // ffmpeg 9 agrees to reduced sizes for its pictures alone, and reads of what we send the first packet.
+        let compound = Compound::new(self.ssrc, media.reduced_rtcp);
         match feedback {
             rtp::Feedback::Nack { sequences, .. } if media.nack => self.send_rtcp(compound.nack(ssrc, sequences)),
             rtp::Feedback::Keyframe { .. } if media.pli => self.send_rtcp(compound.picture_loss(ssrc)),

@@ -93,6 +93,23 @@ fn a_keyframe_is_asked_for() {
 }
 
 #[test]
+fn who_reads_the_first_packet_alone_is_asked_by_that_if_its_section_allows() {
+    let mut pair = Pair::new(|offer| offer.replacen("a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-rsize\r\n", 1));
+    pair.advance(SECOND * 3);
+    pair.client.send(0, 1, 90_000, b"picture", pair.now);
+    pair.advance(WAY * 2);
+    // What begins with a receiver report.
+    pair.loses_ours = |datagram| datagram.get(1) == Some(&201);
+    pair.client.feedback.clear();
+    for stream in [0, 1] {
+        pair.peer.ask(&Feedback::Nack { stream, sequences: vec![3] });
+    }
+    pair.advance(WAY * 2);
+    let asked: Vec<_> = pair.client.feedback.iter().filter(|packet| packet.contains("TransportLayerNack")).collect();
+    assert_eq!(asked.len(), 1, "{:?}", pair.client.feedback);
+}
+
+#[test]
 fn junk_and_forged_datagrams_have_no_effect() {
     let mut pair = Pair::connected();
     // Of every kind, and with the source of the pictures: STUN, DTLS of both epochs and all contents, RTP, RTCP.
