@@ -88,6 +88,8 @@ async function measure({ name, format, begin }, count, { file, ffmpeg }) {
   for (let index = 0; index < count; index++) {
     feeds.push(publish(file, [format, server.url(`feed${index}`, index)], { ffmpeg }));
     await sleep(STAGGER_MS);
+    // The server has few at a time that have not connected, of one address.
+    if (format === 'whip') await until(`feed ${index + 1} is taken by ${name}`, () => server.taken(index + 1));
   }
   await until(`${count} feeds are taken by ${name}`, () => server.taken(count));
   await sleep(SETTLE_MS);
@@ -100,6 +102,7 @@ async function measure({ name, format, begin }, count, { file, ffmpeg }) {
   if (gone.length > 0 || !(await server.taken(count))) throw new Error(`${name} has lost feeds: ${gone.map(({ said }) => said).join('\n')}`);
   await end(...feeds);
   await end(...server.processes);
+  console.error(`ingest-cpu: ${((cpu / took) * 100).toFixed(1)} %`);
   return { percent: (cpu / took) * 100, busy, memory };
 }
 
@@ -214,7 +217,7 @@ function page(measured, bitrate) {
   const rows = measured.map(({ protocol, name, count, percent, memory, busy }) => {
     const peer = measured.find((other) => other.protocol === protocol && other.count === count && other.name !== 'touchline');
     return [
-      protocol, name, count, `${percent.toFixed(1)} %`, `${(percent / count).toFixed(2)} %`, peer ? (percent / peer.percent).toFixed(2) : '-',
+      protocol, name, count, `${percent.toFixed(1)} %`, `${(percent / count).toFixed(2)} %`, peer?.percent > 0 ? (percent / peer.percent).toFixed(2) : '-',
       `${(memory / 1e6).toFixed(0)} MB`, `${(busy * 100).toFixed(0)} %`,
     ];
   });
