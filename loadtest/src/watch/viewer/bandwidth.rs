@@ -127,7 +127,11 @@ mod tests {
         let estimate = Estimate::default();
         assert_eq!(estimate.choose(&ladder(&[1, 3, 5]), None), 2);
         assert_eq!(estimate.choose(&ladder(&[1, 3, 9]), None), 1);
-        assert_eq!(estimate.choose(&ladder(&[1, 3, 5]), Some(2)), 2, "nothing has been loaded that would tell otherwise");
+        assert_eq!(
+            estimate.choose(&ladder(&[1, 3, 5]), Some(2)),
+            2,
+            "nothing has been loaded that would tell otherwise"
+        );
     }
 
     #[test]
