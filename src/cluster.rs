@@ -81,23 +81,22 @@ fn name(membership: &Membership) -> anyhow::Result<Id> {
 pub(crate) fn directory(registry: Registry, introduction: Introduction) -> Directory {
     let met: Mutex<HashMap<String, Arc<Origin>>> = Mutex::default();
     Directory::new(move |channel| {
-        let urls: Vec<String> = match channel {
-            Some(channel) => registry.origins(channel).origins.into_iter().map(|origin| origin.url).collect(),
-            None => {
-                let snapshot = registry.snapshot();
-                let origins = snapshot.nodes.values().filter(|known| known.live && known.node.role == Role::Origin);
-                origins.map(|known| known.node.url.clone()).collect()
-            }
+        let urls: Vec<String> = if let Some(channel) = channel {
+            registry.origins(channel).origins.into_iter().map(|origin| origin.url).collect()
+        } else {
+            let snapshot = registry.snapshot();
+            let origins = snapshot.nodes.values().filter(|known| known.live && known.node.role == Role::Origin);
+            origins.map(|known| known.node.url.clone()).collect()
         };
         let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
         if met.len() > MAX_MET {
             met.clear();
         }
-        let meet = |url: String| {
+        let introduced = |url: String| {
             let address = Address::parse(&url).ok()?;
             Some(Arc::clone(met.entry(url).or_insert_with(|| Arc::new(introduction.to(address)))))
         };
-        urls.into_iter().filter_map(meet).collect()
+        urls.into_iter().filter_map(introduced).collect()
     })
 }
 

@@ -24,7 +24,7 @@ use tracing::{info, warn};
 
 use crate::channels;
 use crate::cluster;
-use crate::config::{Config, Ladders, Listen, Srt, Webrtc};
+use crate::config::{Config, Ladders, Listen, Proof, Srt, Webrtc};
 use crate::door;
 use crate::listeners::{TlsListener, bind, reachable};
 use crate::ops::{self, Ops, Ready};
@@ -115,18 +115,11 @@ impl Server {
         let edge_settings = self.config.viewers;
         let edge_metrics = edge::Metrics::register(&mut registry);
         let tls_metrics = tls::Metrics::register(&mut registry);
-        let hub = match self.spool {
-            Some(spool) => Hub::spooling(edge_settings, edge_metrics.clone(), spool),
-            None => Hub::new(edge_settings, edge_metrics.clone()),
-        };
+        let hub = hub(self.spool, edge_settings, edge_metrics.clone());
         let load = cluster::load(hub.clone(), edge_metrics, edge_settings.connections);
         let cluster_metrics = touchline_registry::Metrics::register(&mut registry);
         let (cluster, keeper) = cluster::join(&self.config.membership, self.place, Role::Origin, load, cluster_metrics);
-        let steering = self.config.steering.clone().map(|settings| {
-            let steering = Steering::new(settings, steering::Metrics::register(&mut registry));
-            hub.steer(steering.clone());
-            steering
-        });
+        let steering = steer(&hub, self.config.steering.clone(), &mut registry);
         let ingest_metrics = ingest::Metrics::register(&mut registry);
         let workshop = workshop(&self.config.ladders, transcode::Metrics::register(&mut registry));
         let ops = Ops {
@@ -218,6 +211,21 @@ impl Server {
         finish(&downstream).await;
         info!("drained");
     }
+}
+
+/// What viewers are served from.
+fn hub(spool: Option<Spool>, settings: edge::Settings, metrics: edge::Metrics) -> Hub {
+    match spool {
+        Some(spool) => Hub::spooling(settings, metrics, spool),
+        None => Hub::new(settings, metrics),
+    }
+}
+
+/// Tells viewers of their pathways, where there are several.
+fn steer(hub: &Hub, settings: Option<steering::Settings>, registry: &mut Registry) -> Option<Steering> {
+    let steering = Steering::new(settings?, steering::Metrics::register(registry));
+    hub.steer(steering.clone());
+    Some(steering)
 }
 
 /// What makes ladders, and sound that every player knows, if the worker is there.

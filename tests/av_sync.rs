@@ -4,9 +4,10 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::{Child, Command};
 
-use support::{Server, loadtest, run, until};
+use support::{Server, ffmpeg_9, loadtest, run, until};
 
 /// Less than half of what people notice: sound that is 45 ms early (ITU-R BT.1359-1, 2).
 const WITHIN_MS: f64 = 20.0;
@@ -17,33 +18,45 @@ fn pictures_and_sound_stay_together_by_every_protocol() {
     let server = Server::start("[channels]\ngrace = \"0s\"\n");
     let srt = |channel: &str| format!("srt://{}?streamid=publish:{channel}&pkt_size=1316&linger=2", server.srt);
     let rtmp = |channel: &str| format!("rtmp://{}/live/{channel}", server.rtmp);
+    let whip = |channel: &str| server.url(&format!("/whip/{channel}"));
+    let (debians, newer) = (Path::new("ffmpeg"), ffmpeg_9());
     let feeds = [
-        clapper(0, "flv", &rtmp("rtmp")),
-        clapper(0, "mpegts", &srt("srt")),
+        clapper(debians, 0, "flv", &rtmp("rtmp")),
+        clapper(debians, 0, "mpegts", &srt("srt")),
+        clapper(&newer, 0, "whip", &whip("whip")),
         // What is off at the source stays so: else the measure would not be worth much.
-        clapper(100, "flv", &rtmp("late-rtmp")),
-        clapper(100, "mpegts", &srt("late-srt")),
+        clapper(debians, 100, "flv", &rtmp("late-rtmp")),
+        clapper(debians, 100, "mpegts", &srt("late-srt")),
+        clapper(&newer, 100, "whip", &whip("late-whip")),
     ];
     for mut feed in feeds {
         assert!(feed.wait().unwrap().success(), "{}", server.log());
     }
-    for (channel, expected) in [("rtmp", 0.0), ("srt", 0.0), ("late-rtmp", 100.0), ("late-srt", 100.0)] {
-        let offsets = offsets(&server, channel);
+    let channels = [("rtmp", 0.0), ("srt", 0.0), ("whip", 0.0)];
+    let late = channels.map(|(channel, _)| (format!("late-{channel}"), 100.0));
+    for (channel, expected) in channels.map(|(channel, _)| (channel.to_owned(), 0.0)).into_iter().chain(late) {
+        let offsets = offsets(&server, &channel);
         assert!(offsets.len() >= CLAPS, "{channel}: {offsets:?}\n{}", server.log());
         assert!(offsets.iter().all(|offset| (offset - expected).abs() <= WITHIN_MS), "{channel}: {offsets:?}");
     }
 }
 
 /// An encoder that sends six seconds with six claps, whose beeps are late by so many milliseconds.
-fn clapper(late: u32, format: &str, url: &str) -> Child {
+fn clapper(ffmpeg: &Path, late: u32, format: &str, url: &str) -> Child {
     let (begin, end) = (500 + late, 550 + late);
-    Command::new("ffmpeg")
+    // WHIP has neither AAC nor B-frames.
+    let codecs = match format {
+        "whip" => "-bf 0 -profile:v baseline -c:a libopus -ac 2",
+        _ => "-bf 2 -c:a aac",
+    };
+    Command::new(ffmpeg)
         .args(["-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i"])
         .arg("color=s=160x90:r=30,drawbox=color=white:t=fill:enable='eq(mod(n,30),15)'")
         .args(["-re", "-f", "lavfi", "-i"])
         .arg(format!("aevalsrc='sin(2000*PI*t)*between(mod(1000*t,1000),{begin},{end})':s=48000"))
-        .args(["-t", "6", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-bf", "2"])
-        .args(["-c:a", "aac", "-b:a", "96k", "-f", format, url])
+        .args(["-t", "6", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-g", "30"])
+        .args(codecs.split(' '))
+        .args(["-b:a", "96k", "-f", format, url])
         .spawn()
         .unwrap()
 }

@@ -1,7 +1,5 @@
 //! Real servers and real edges.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use support::{Server, get, session, until};

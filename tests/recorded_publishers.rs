@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Server, run};
+use support::{Server, run, until};
 
 /// ffmpeg 5.1 says this of every change of EXT-X-MAP.
 const A_SECOND_INIT_SECTION: &str = "Found duplicated MOOV Atom. Skipped it";
@@ -39,6 +39,18 @@ fn every_recorded_publisher_plays_as_it_was_sent() {
             assert!((arrived - sent).abs() <= 5.0, "{fixture}: {arrived} ms, sent {sent} ms");
         }
     }
+}
+
+/// Its parameter sets come ahead of the pictures alone, and ffmpeg reads the first init section alone.
+#[test]
+fn a_publisher_that_returns_with_another_size_decodes_without_damage() {
+    let server = Server::start("[channels]\ngrace = \"2s\"\n");
+    for fixture in ["ffmpeg-5.1-29.97fps-44100.rtmp", "bench-720p30.rtmp", "ffmpeg-5.1-29.97fps-44100.rtmp"] {
+        server.replay(fixture);
+    }
+    until(|| server.text("/live/main/video/index.m3u8").ends_with("#EXT-X-ENDLIST\n"));
+    assert_eq!(warnings(&server), [""; 0], "{}", server.log());
+    assert_eq!(frames(&server, "video").len(), 90 + 150 + 90);
 }
 
 /// Who sends them encodes them: they are the ladder as they come.

@@ -4,9 +4,10 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use support::{Server, run, until};
+use support::{Server, ffmpeg_9, run, until};
 
 const PLAYLIST: &str = "/live/main/index.m3u8";
 
@@ -24,6 +25,37 @@ fn what_an_encoder_sends_plays_whole() {
     assert!((137..=143).contains(&frames(&server, "audio")), "{}", server.log());
 }
 
+/// As browsers do it by WHIP, too: the encoder goes on with other parameter sets, and ffmpeg reads the first init section alone.
+#[test]
+fn an_encoder_that_changes_its_size_decodes_without_damage() {
+    let server = Server::start("[channels]\ngrace = \"0s\"\n");
+    let file = std::env::temp_dir().join(format!("touchline-sizes-{}.ts", std::process::id()));
+    let sizes = [("160x90", 0), ("320x180", 2), ("160x90", 4)];
+    let clips = sizes.map(|(size, from)| {
+        let source = format!("testsrc2=size={size}:rate=30");
+        let from = from.to_string();
+        let codec = "-t 2 -c:v libx264 -preset ultrafast -g 30 -f mpegts -mpegts_flags +initial_discontinuity";
+        let input = ["-v", "error", "-nostdin", "-f", "lavfi", "-i", &source, "-output_ts_offset", &from];
+        run(Command::new("ffmpeg").args(input).args(codec.split(' ')).arg("-")).stdout
+    });
+    std::fs::write(&file, clips.concat()).unwrap();
+    let url = format!("srt://{}?streamid=publish:main&linger=2&pkt_size=1316", server.srt);
+    let input = ["-v", "error", "-nostdin", "-re", "-i", file.to_str().unwrap()];
+    run(Command::new("ffmpeg").args(input).args(["-c", "copy", "-f", "mpegts", &url]));
+    std::fs::remove_file(&file).unwrap();
+    until(|| server.text("/live/main/video/index.m3u8").contains("#EXT-X-ENDLIST"));
+    let playlist = server.url(PLAYLIST);
+    for ffmpeg in [Path::new("ffmpeg"), &ffmpeg_9()] {
+        let arguments = ["-v", "warning", "-nostdin", "-i", &playlist, "-f", "null", "-"];
+        let said = run(Command::new(ffmpeg).args(arguments)).stderr;
+        let said = String::from_utf8(said).unwrap();
+        // Of each reload of a list with several init sections.
+        let damage: Vec<&str> = said.lines().filter(|line| !line.contains("Found duplicated MOOV Atom")).collect();
+        assert_eq!(damage, [""; 0], "{}: {}", ffmpeg.display(), server.log());
+    }
+    assert_eq!(frames(&server, "video"), 180, "{}", server.log());
+}
+
 #[test]
 fn a_key_and_a_passphrase_are_asked_for_and_neither_shows() {
     let config = "[publish.keys]\nmain = \"s3cret-key\"\n[srt.passphrases]\nmain = \"correct-horse\"\n";
@@ -35,6 +67,7 @@ fn a_key_and_a_passphrase_are_asked_for_and_neither_shows() {
     let log = server.log();
     assert!(log.contains("the key is missing or wrong: the stream ID has to be publish:CHANNEL:SECRET"), "{log}");
     assert!(log.contains("the stream ID has to be publish:CHANNEL or publish:CHANNEL:SECRET"), "{log}");
+    until(|| server.log().contains("it has no passphrase, or not the one of this channel in [srt.passphrases]"));
     publish(&server, "streamid=publish:main:s3cret-key&passphrase=correct-horse").leave();
     server.text(PLAYLIST);
     let log = server.log();

@@ -22,30 +22,32 @@ export async function temporary(name) {
 }
 
 /**
- * A `touchline serve` on ports of its own, and where it listens: `watch`, `rtmp`, `srt`, `admin`. It passes sources through.
+ * A `touchline serve` on ports of its own, and where it listens: `watch`, `rtmp`, `srt`, `admin`; and the port of WebRTC. It passes
+ * sources through. `log` is what TOUCHLINE_LOG says.
  */
-export async function serve(binaries, folder, config = '') {
+export async function serve(binaries, folder, config = '', log = 'info') {
   const file = join(folder, `${crypto.randomUUID()}.toml`);
   await writeFile(file, config);
   const listen = ['--http', '--rtmp', '--srt', '--webrtc', '--admin'].flatMap((flag) => [flag, '127.0.0.1:0']);
-  const process = start(join(binaries, 'touchline'), ['serve', '--config', file, '--ladder', 'off', ...listen]);
+  const process = start(join(binaries, 'touchline'), ['serve', '--config', file, '--ladder', 'off', ...listen], { TOUCHLINE_LOG: log });
   const found = {};
   for await (const line of createInterface(process.stdout)) {
     const [, what, url] = /^(watch|publish|admin)\s+(\S+?)\/?(?:\s|$)/.exec(line) ?? [];
     if (what) found[what === 'publish' ? url.split(':')[0] : what] = url;
-    if (found.watch && found.rtmp && found.srt && found.admin) {
+    if (found.watch && found.rtmp && found.srt && found.admin && found.http) {
       const srt = new URL(found.srt).host;
-      return { process, ...found, srt };
+      return { process, ...found, srt, webrtc: Number(/UDP and TCP (\d+)/.exec(line)[1]) };
     }
   }
   throw new Error(`touchline serve ended before it listened: ${process.said}`);
 }
 
-/** A process that is told to go when this one goes. What it says on its standard error is in `said`. */
-export function start(program, args) {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** A process that is told to go when this one goes. What it says on its standard error is in `said`, line by line on `lines`. */
+export function start(program, args, environment = {}) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...globalThis.process.env, ...environment } });
   child.said = '';
   child.stderr.on('data', (text) => (child.said = (child.said + text).slice(-MAX_SAID)));
+  child.lines = createInterface(child.stderr);
   running.add(child);
   child.on('exit', () => running.delete(child));
   child.on('error', (error) => console.error(`${program}: ${error.message}`));
@@ -70,22 +72,25 @@ export async function end(...children) {
   );
 }
 
-/** 720p30 in H.264 at 3 Mb/s with a keyframe every two seconds, and AAC: a file that is made once. */
-export async function encode(folder, seconds) {
-  const file = join(folder, 'feed.mp4');
+/** 720p30 in H.264 at 3 Mb/s with a keyframe every two seconds, and AAC, or Opus for WHIP: a file that is made once. */
+export async function encode(folder, seconds, protocol = 'RTMP') {
+  const whip = protocol === 'WHIP';
+  const file = join(folder, whip ? 'feed.mkv' : 'feed.mp4');
+  const sort = whip ? ['-profile:v', 'baseline', '-c:a', 'libopus', '-ac', '2'] : ['-c:a', 'aac'];
   const pictures = ['-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=30,noise=alls=10:allf=t'];
   const sound = ['-f', 'lavfi', '-i', 'sine=sample_rate=48000'];
   const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p', '-g', '60'];
-  const rate = ['-b:v', '3M', '-maxrate', '3M', '-bufsize', '3M', '-c:a', 'aac', '-b:a', '128k'];
-  await run('ffmpeg', ['-v', 'error', '-nostdin', ...pictures, ...sound, '-t', seconds, ...h264, ...rate, file]);
+  const rate = ['-b:v', '3M', '-maxrate', '3M', '-bufsize', '3M', '-b:a', '128k'];
+  await run('ffmpeg', ['-v', 'error', '-nostdin', ...pictures, ...sound, '-t', seconds, ...h264, ...sort, ...rate, file]);
   return file;
 }
 
-/** An ffmpeg that sends a file as it would happen, again and again. `outputs` are lists of format and URL. */
+/** An ffmpeg that sends a file as it would happen, again and again. `outputs` are lists of format and URL; then which ffmpeg, perhaps. */
 export function publish(file, ...outputs) {
+  const { ffmpeg = 'ffmpeg' } = Array.isArray(outputs.at(-1)) ? {} : outputs.pop();
   const source = ['-v', 'error', '-nostdin', '-re', '-stream_loop', '-1', '-i', file];
   const sinks = outputs.flatMap(([format, url]) => ['-map', '0', '-c', 'copy', '-f', format, url]);
-  return start('ffmpeg', [...source, ...sinks]);
+  return start(ffmpeg, [...source, ...sinks]);
 }
 
 /** The URL by which ffmpeg calls an SRT listener. `latency` in milliseconds, if it is to be asked for. */

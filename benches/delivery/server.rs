@@ -50,13 +50,18 @@ impl Object {
         let (name, path) = (name.to_owned(), path.to_owned());
         let mut object = Self { name, path, gzip, body: Vec::new() };
         let mut stream = TcpStream::connect(server)?;
-        let headers: String = object.headers().iter().map(|header| format!("{header}\r\n")).collect();
+        let headers = object.headers().iter().fold(String::new(), |all, header| all + header + "\r\n");
         write!(stream, "GET {} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n{headers}\r\n", object.path)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         let head = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or("the answer has no end of a head")?;
         if !answer.starts_with(b"HTTP/1.1 200") {
-            return Err(format!("{}: {}", object.path, String::from_utf8_lossy(&answer[..head])).into());
+            return Err(format!(
+                "{}: {}",
+                object.path,
+                String::from_utf8_lossy(answer.get(..head).unwrap_or_default())
+            )
+            .into());
         }
         object.body = answer.split_off(head + 4);
         Ok(object)

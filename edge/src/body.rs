@@ -174,13 +174,13 @@ impl hyper::body::Body for Body {
                 chunk
             }
             Source::File(reader) => ready!(reader.poll_read(cx, this.left))?,
-            Source::Stream(coming) => match ready!(coming.poll_next(cx)) {
-                Some(chunk) => return Poll::Ready(Some(Ok(Frame::data(chunk)))),
-                None => {
+            Source::Stream(coming) => {
+                let Some(chunk) = ready!(coming.poll_next(cx)) else {
                     this.left = 0;
                     return Poll::Ready(None);
-                }
-            },
+                };
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
         };
         this.left -= chunk.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(chunk))))
@@ -193,7 +193,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self.source {
             Source::Stream(_) => SizeHint::default(),
-            Source::Memory(_) | Source::File(_) => SizeHint::with_exact(self.left),
+            Source::Whole(_) | Source::Chunks { .. } | Source::File(_) => SizeHint::with_exact(self.left),
         }
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use touchline_fuzz::pieces;
 use touchline_ingest::Metrics;
-use touchline_ingest::rtp::{Codec, Packet, Publication, SenderReport, Settings};
+use touchline_ingest::rtp::{Codec, Description, Packet, Publication, SenderReport, Settings};
 use touchline_media::feed;
 
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -22,8 +22,8 @@ fuzz_target!(|input: &[u8]| {
     let Some((codec, input)) = input.split_first() else { return };
     let codec = [Codec::H264, Codec::H265, Codec::Av1][usize::from(codec % 3)];
     let (writer, mut reader) = feed::channel();
-    let codecs = [codec, Codec::Opus { channels: 2 }];
-    let mut publication = Publication::new(writer, &codecs, Settings::default(), *BEGUN);
+    let streams = [codec, Codec::Opus { channels: 2 }].map(Description::from);
+    let mut publication = Publication::new(writer, &streams, Settings::default(), *BEGUN);
     let (metrics, mut now, mut packets) = (Metrics::default(), *BEGUN, 0);
     for (kind, content) in pieces(input).filter_map(<[u8]>::split_first) {
         match kind % 6 {

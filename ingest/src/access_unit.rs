@@ -12,7 +12,7 @@ const MAX_SET_LEN: usize = 4_096;
 pub(crate) struct ParameterSets {
     codec: Codec,
     format: Option<Format>,
-    /// Those of the format.
+    /// Those of the format; before there is one, those that the sender has told of.
     sets: Vec<Vec<u8>>,
     /// Those that have come since the last picture.
     fresh: Vec<Vec<u8>>,
@@ -21,6 +21,14 @@ pub(crate) struct ParameterSets {
 impl ParameterSets {
     pub(crate) fn new(codec: Codec) -> Self {
         Self { codec, format: None, sets: Vec::new(), fresh: Vec::new() }
+    }
+
+    /// Those of a stream whose sender has told of some before it began, which hold until others come.
+    pub(crate) fn told(codec: Codec, told: &[Vec<u8>]) -> Self {
+        let mut sets = Self::new(codec);
+        told.iter().filter(|set| codec.role(set) == Role::Set).for_each(|set| sets.add(set));
+        sets.sets = std::mem::take(&mut sets.fresh);
+        sets
     }
 
     /// Takes one that belongs to the next picture. What no encoder could mean is passed over.
@@ -40,9 +48,10 @@ impl ParameterSets {
         self.format.is_some()
     }
 
-    /// Whether one has come that is not in the decoder configuration.
+    /// Whether there is one that is not in the decoder configuration.
     pub(crate) fn have_changed(&self) -> bool {
-        !self.fresh.iter().all(|set| holds(self.format.as_ref(), set))
+        let told = self.format.is_none() && !self.sets.is_empty();
+        told || !self.fresh.iter().all(|set| holds(self.format.as_ref(), set))
     }
 
     /// The decoder configuration that those which have come make, if it is another. To be taken at a picture that a decoder can

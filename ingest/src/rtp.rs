@@ -55,6 +55,26 @@ impl Codec {
     }
 }
 
+/// A stream as its sender describes it before it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// What is in its packets.
+    pub codec: Codec,
+    /// Whether packets can be asked for. If not, those that are missing are waited for all the same: they may be late.
+    pub nack: bool,
+    /// Whether keyframes can be asked for.
+    pub pli: bool,
+    /// NAL units of parameter sets, which hold until others come in the stream itself (RFC 6184 8.1, RFC 7798 7.1).
+    pub parameter_sets: Vec<Vec<u8>>,
+}
+
+/// A stream of which everything can be asked, and which brings its parameter sets itself.
+impl From<Codec> for Description {
+    fn from(codec: Codec) -> Self {
+        Self { codec, nack: true, pli: true, parameter_sets: Vec::new() }
+    }
+}
+
 /// A packet (RFC 3550 5.1) with its padding and header extensions off. One that came by retransmission (RFC 4588) is as
 /// it was at first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +153,8 @@ pub struct Counters {
     pub keyframe_requests: u64,
     /// Keyframes that came.
     pub keyframes: u64,
+    /// From asking for a keyframe to having the whole of it, the last time. A sender that takes no requests makes it look long.
+    pub keyframe_answer: Option<Duration>,
     /// Sender reports that were believed.
     pub reports: u64,
     /// Sender reports that contradict when things arrive.

@@ -16,6 +16,7 @@ mod desk;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ice;
+mod interfaces;
 mod media;
 mod offer;
 mod packet;

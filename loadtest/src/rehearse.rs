@@ -42,8 +42,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// with 2 when the rehearsal could not be held.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  touchline-loadtest rehearse loadtest/scenarios/small.toml\n  \
-    touchline-loadtest rehearse loadtest/scenarios/kickoff.toml --report kickoff && xdg-open kickoff/report.html\n  \
-    touchline-loadtest rehearse --check loadtest/scenarios/kickoff.toml")]
+    touchline-loadtest rehearse loadtest/scenarios/small.toml --report report && xdg-open report/report.html\n  \
+    touchline-loadtest rehearse --check loadtest/scenarios/small.toml")]
 pub struct Options {
     /// Where the report and all logs go: a folder, which is made if it is not there [default: one among temporary files]
     #[arg(long, value_name = "FOLDER")]

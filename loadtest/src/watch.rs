@@ -1,7 +1,7 @@
 //! `touchline-loadtest watch`: a crowd of viewers who behave as hls.js does in low-latency mode.
 //!
-//! A [`viewer::Viewer`] is pure: it knows neither sockets nor a clock. A [`seat::Seat`] is the task that connects one with a server, a thread
-//! of the [`crowd`] runs thousands of these, and [`measure`] puts together what they tell.
+//! A `viewer::Viewer` is pure: it knows neither sockets nor a clock. A `seat::Seat` is the task that connects one with a server, a thread
+//! of the `crowd` runs thousands of these, and `measure` puts together what they tell.
 
 mod crowd;
 mod exchange;

@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn nodes_that_open_in_the_same_millisecond_have_other_epochs() {
-        let opened = Duration::from_millis(1_763_841_600_000);
+        let opened = Duration::from_hours(489_956);
         let epochs = [0, 1, (1 << 20) - 1].map(|number| Epoch::new(Node::new(number), opened));
         assert_eq!(epochs[0], Epoch(1_763_841_600_000));
         assert!(epochs[0] != epochs[1] && epochs[1] != epochs[2] && epochs[2] != epochs[0]);

@@ -4,7 +4,7 @@
 //! epoch* that only rises: a node that was away cannot take a channel back with what it knew before. Readers look channels
 //! up in a [`Snapshot`] on their own machine, whatever has become of the store behind it: media never waits on it.
 //!
-//! [`Member`] decides what a node writes when, without I/O and without a clock. [`Registry`] is the handle that a process
+//! `Member` decides what a node writes when, without I/O and without a clock. [`Registry`] is the handle that a process
 //! holds, [`Task`] the shell around the member: by a [`Store`] in memory, or by NATS JetStream.
 
 mod book;

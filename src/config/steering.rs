@@ -9,7 +9,7 @@ use super::{Section, duration};
 /// Shares of the viewers; none drains a pathway.
 const WEIGHT: RangeInclusive<usize> = 0..=1_000_000;
 /// What steering manifests may say; the draft recommends 300 s.
-const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(60);
+const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
 
 /// How viewers are steered; `None`: there are no pathways, and they stay where they are.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Settings> {

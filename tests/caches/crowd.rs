@@ -85,14 +85,15 @@ impl<'a> OnAir<'a> {
     }
 }
 
-/// So many viewers watch both renditions by way of what stands in front, from the first second to the end.
-pub(crate) fn watch(server: &Server, front: fn(&Server) -> Front, viewers: usize) -> Programme {
+/// So many viewers watch both renditions by way of what stands in front, from the first second to the end; `collapsed`:
+/// one request of it stands for all of the same.
+pub(crate) fn watch(server: &Server, front: fn(&Server) -> Front, collapsed: bool, viewers: usize) -> Programme {
     let mut on_air = OnAir::begin(server);
     let front = front(server);
     let begin = RENDITIONS.map(|rendition| (rendition, server.text(&playlist_of(rendition))));
     let before = Counts::of(server);
 
-    let seen = Arc::new(Seen::default());
+    let seen = Arc::new(Seen { collapsed, ..Seen::default() });
     let runtime = Runtime::new().unwrap();
     let mut watching = Vec::new();
     for number in 0..viewers {
@@ -144,6 +145,8 @@ struct Seen {
     objects: Mutex<BTreeMap<String, (u16, Bytes)>>,
     requests: AtomicUsize,
     waiting: AtomicUsize,
+    /// Whether one request of the cache's stands for all of the same.
+    collapsed: bool,
 }
 
 impl Seen {
@@ -168,7 +171,11 @@ impl Seen {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let answer = connection.get(&query, &headers).await;
         self.waiting.fetch_sub(1, Ordering::SeqCst);
-        let object = (answer.status.as_u16(), answer.body.clone());
+        // Who waited for a playlist gets it as it is when its turn comes (RFC 8216bis 6.2.5.2): a part later, perhaps.
+        // Only a cache has everybody get the same.
+        let grows = path.contains(".m3u8") && !self.collapsed;
+        let body = if grows { Bytes::new() } else { answer.body.clone() };
+        let object = (answer.status.as_u16(), body);
         let mut objects = self.objects.lock().unwrap();
         let first = objects.entry(path.to_owned()).or_insert_with(|| object.clone());
         assert!(*first == object, "{path}: {} for viewer {number}, {} for another", object.0, first.0);
@@ -213,7 +220,7 @@ async fn view(number: usize, rendition: &str, mut playlist: String, front: Addre
         let (text, _) =
             tokio::join!(seen.ask(&mut playlists, &object, query, number), seen.ask(&mut parts, &hinted, hint, number));
         assert_eq!(text.status, 200, "{object}: {}", text.text());
-        playlist = text.text().to_owned();
+        text.text().clone_into(&mut playlist);
     }
 }
 

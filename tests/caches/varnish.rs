@@ -14,7 +14,7 @@ const PLAYLIST: &str = "/live/main/video/index.m3u8";
 #[test]
 fn varnish_asks_the_server_for_each_object_once_whatever_the_crowd() {
     let server = Server::start("[channels]\ngrace = \"0s\"\n");
-    let programme = crowd::watch(&server, Front::varnish, VIEWERS);
+    let programme = crowd::watch(&server, Front::varnish, true, VIEWERS);
     assert_eq!(programme.fetched, programme.objects, "{programme:?}");
     assert!(programme.objects.parts > 30, "{programme:?}");
     assert!(programme.requests > VIEWERS * programme.objects.parts, "{programme:?}");

@@ -92,9 +92,9 @@ impl Server {
         };
         let (http, admin) = (address(), address());
         // The last lines, of the origins: an edge that nobody listens to does not start.
-        origins.iter().for_each(|_| {
+        for _ in origins {
             address();
-        });
+        }
         let none = SocketAddr::from(([127, 0, 0, 1], 0));
         Self { child, http, rtmp: none, srt: none, admin, https: None, rtmps: None, log, _dir: dir }
     }
@@ -216,6 +216,12 @@ pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
     output
+}
+
+/// An ffmpeg that publishes by WHIP, which that of Debian 12 does not: `tools/ffmpeg-9` fetches it where there is none.
+pub(crate) fn ffmpeg_9() -> PathBuf {
+    let output = run(&mut Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/ffmpeg-9")));
+    String::from_utf8(output.stdout).unwrap().trim_end().into()
 }
 
 /// One request over a connection of its own (RFC 9112).

@@ -31,6 +31,8 @@ export class RateControl {
   /** What was loaded last, and what is being loaded. */
   /** @type {import('hls.js').FragLoadedData | null} */ #last = null;
   /** @type {{ frag: import('hls.js').Fragment, part: import('hls.js').Part | null } | null} */ #loading = null;
+  /** Where it goes after it has left in the middle of something: nothing has come in since to decide by. */
+  /** @type {number | null} */ #refuge = null;
   /** Until when renditions are left alone, by index. */
   /** @type {Map<number, number>} */ #away = new Map();
   #timer;
@@ -63,6 +65,9 @@ export class RateControl {
     if (this.#last === null || loadLevel < 0) return this.firstAutoLevel;
     // There is nothing to stay for, whatever the viewer has chosen.
     if (this.#isAway(loadLevel)) return best(this.#rungs(), loadLevel, this.throughput ?? 0);
+    // hls.js asks more than once on its way there. Were the answer the one from before, it would turn back, load what
+    // crawls again from its beginning, and leave again.
+    if (this.#refuge !== null && !this.#isAway(this.#refuge)) return this.#refuge;
     if (!this.#atKeyframe(this.#last)) return loadLevel;
     if (this.fixed !== null && !this.#isAway(this.fixed)) return this.fixed;
     return this.throughput === null ? loadLevel : best(this.#rungs(), loadLevel, this.#carried(this.#last));
@@ -96,9 +101,25 @@ export class RateControl {
     const [answerMs, totalMs] = [loading.first - loading.start, loading.end - loading.start];
     this.#throughput.add({ bytes, seconds: (part ?? frag).duration, answerMs, totalMs });
     this.#last = loaded;
+    this.#refuge = null;
     // hls.js goes on with the next part of the segment by itself where there is one, and says nothing of it.
     const next = part && this.#after(frag, part);
     this.#loading = next ? { frag, part: next } : null;
+    // By then it is under way.
+    if (next?.independent) queueMicrotask(() => this.#reconsider(loaded, next));
+  }
+
+  /**
+   * Goes down at a keyframe within a segment, where hls.js does not ask.
+   *
+   * @param {import('hls.js').FragLoadedData} loaded what came in last
+   * @param {import('hls.js').Part} next
+   */
+  #reconsider(loaded, next) {
+    const { frag } = loaded;
+    if (this.#loading?.part !== next || this.fixed !== null || this.throughput === null) return;
+    const to = best(this.#rungs(), frag.level, this.#carried(loaded));
+    if (this.#bitrate(to) < this.#bitrate(frag.level)) this.#leave(frag, to);
   }
 
   /** @param {string} _ @param {import('hls.js').ErrorData} error */
@@ -130,11 +151,19 @@ export class RateControl {
     const to = best(this.#rungs(), frag.level, throughput);
     const segmentSeconds = this.#segmentSeconds(frag);
     const followingSeconds = Math.max(0, frag.start + segmentSeconds - media.end);
-    const lower = this.#hls.levels[to]?.bitrate ?? level.bitrate;
-    const begins = part === null || part.index === 0;
+    const lower = this.#bitrate(to);
+    const begins = part === null || part.index === 0 || part.independent;
     const state = { begins, buffer: this.#buffer(), restBits, restSeconds: media.duration, followingSeconds, segmentSeconds, bitrate: level.averageBitrate, lower, throughput };
     if (lower >= level.bitrate || !mustLeave(state)) return;
+    // What did not come in counts too: the next rendition is chosen by it.
+    this.#throughput.addUnfinished({ bytes: Math.max(loaded, LEAST_BYTES), seconds: media.duration, sinceRequestMs: now - loading.start });
+    this.#leave(frag, to);
+  }
+
+  /** @param {import('hls.js').Fragment} frag @param {number} to */
+  #leave(frag, to) {
     this.#loading = null;
+    this.#refuge = to;
     this.#hls.nextLoadLevel = to;
     frag.abortRequests();
   }
@@ -147,6 +176,11 @@ export class RateControl {
   #carried({ frag }) {
     const missing = Math.max(0, (this.#hls.targetLatency ?? 0) - this.#buffer());
     return (this.throughput ?? 0) * Math.max(1 - missing / this.#segmentSeconds(frag), LEAST_SHARE);
+  }
+
+  /** @param {number} level */
+  #bitrate(level) {
+    return this.#hls.levels[level]?.bitrate ?? Infinity;
   }
 
   /** What a whole segment lasts: the one at the live edge does not say yet. @param {import('hls.js').Fragment} frag */

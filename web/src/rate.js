@@ -3,7 +3,7 @@
 /** Of the throughput, what the rendition that is playing may need, and what one above it. */
 const TO_STAY = 0.9;
 const TO_CLIMB = 0.7;
-/** In mid-segment a rung is not left while more than this can be played, in seconds: until then more is learnt of the way. */
+/** Between keyframes a rung is not left while more than this can be played, in seconds: until then more is learnt of the way. */
 const LAST_S = 0.1;
 
 /**
@@ -27,12 +27,13 @@ export function best(rungs, current, throughput) {
 }
 
 /**
- * Whether to leave what is being loaded for a lower rung. In mid-segment that shows: the picture stands still until the next
- * keyframe, or for as long as it takes to load the segment anew. At the beginning of a segment nothing is lost but the time
- * that the lower rung's keyframe takes. So only where staying would make the picture stand still for longer.
+ * Whether to leave what is being loaded for a lower rung. Between keyframes that shows: the picture stands still until the next
+ * one, or for as long as it takes to load the segment anew. At a keyframe nothing is lost but the time that the lower rung's
+ * takes. So only where staying would make the picture stand still for longer: until the end of the segment, or, as a keyframe
+ * is several times as heavy as what follows, until it is there.
  *
  * @param {object} state
- * @param {boolean} state.begins whether a segment begins with what is being loaded
+ * @param {boolean} state.begins whether what is being loaded begins with a keyframe
  * @param {number} state.buffer seconds that can be played without anything more arriving
  * @param {number} state.restBits of what is being loaded
  * @param {number} state.restSeconds that it plays
@@ -45,6 +46,9 @@ export function best(rungs, current, throughput) {
 export function mustLeave({ begins, buffer, restBits, restSeconds, followingSeconds, segmentSeconds, bitrate, lower, throughput }) {
   const rest = followingSeconds + restSeconds;
   const staying = (restBits + bitrate * followingSeconds) / throughput - rest - buffer;
-  if (begins) return staying > Math.max(0, (restBits * lower) / bitrate / throughput - buffer);
+  if (begins) {
+    const late = Math.max(staying, restBits / throughput - buffer);
+    return late > Math.max(0, (restBits * lower) / bitrate / throughput - buffer);
+  }
   return buffer < LAST_S && staying > Math.max(rest, (lower * segmentSeconds) / throughput - buffer);
 }

@@ -29,7 +29,22 @@ export class Throughput {
     if (!(bytes > 0 && seconds > 0)) return;
     this.#answers.push(answerMs);
     if (this.#answers.length > ANSWERS) this.#answers.shift();
-    const perBit = this.onTheWay(totalMs) / 1000 / (8 * bytes);
+    this.#count(bytes, seconds, totalMs);
+  }
+
+  /**
+   * @param {object} part that was given up
+   * @param {number} part.bytes that came in of it
+   * @param {number} part.seconds that it plays
+   * @param {number} part.sinceRequestMs
+   */
+  addUnfinished({ bytes, seconds, sinceRequestMs }) {
+    if (bytes > 0 && seconds > 0) this.#count(bytes, seconds, sinceRequestMs);
+  }
+
+  /** @param {number} bytes @param {number} seconds @param {number} sinceRequestMs */
+  #count(bytes, seconds, sinceRequestMs) {
+    const perBit = this.onTheWay(sinceRequestMs) / 1000 / (8 * bytes);
     this.#quick.add(seconds, perBit);
     this.#slow.add(seconds, perBit);
   }

@@ -209,10 +209,11 @@ test('a segment is left only where staying stands still for longer', () => {
   assert.equal(mustLeave({ ...state, throughput: 0.3e6, lower: 0.9e6 }), false, 'the one below is hardly less');
 });
 
-test('where a segment begins, a rung is left as soon as staying would make the picture stand still', () => {
-  const state = { begins: true, buffer: 0.5, restBits: 600_000, restSeconds: 0.2, followingSeconds: 1.8, segmentSeconds: 2, bitrate: 1e6, lower: 0.3e6 };
+test('at a keyframe, a rung is left as soon as staying would make the picture stand still', () => {
+  const state = { begins: true, buffer: 0.7, restBits: 600_000, restSeconds: 0.2, followingSeconds: 1.8, segmentSeconds: 2, bitrate: 1e6, lower: 0.3e6 };
   assert.equal(mustLeave({ ...state, throughput: 1e6 }), false, 'the buffer lasts');
-  assert.equal(mustLeave({ ...state, throughput: 0.9e6 }), true);
+  assert.equal(mustLeave({ ...state, throughput: 0.8e6 }), true, 'it does not last until the end of the segment');
+  assert.equal(mustLeave({ ...state, throughput: 1e6, buffer: 0.5 }), true, 'nor until the keyframe is there');
   assert.equal(mustLeave({ ...state, restBits: 60_000, throughput: 0.9e6 }), false, 'it has nearly come in');
   assert.equal(mustLeave({ ...state, throughput: 0.05e6, lower: 0.99e6 }), true);
 });

@@ -84,7 +84,7 @@ impl Iterator for Frames {
                     return Some(wire::rendition(rendition));
                 }
                 Next::Segment(rendition, _) if rendition == self.snapshot.renditions.len() => {
-                    self.next = Next::Complete
+                    self.next = Next::Complete;
                 }
                 Next::Segment(rendition, index) => match self.segment(rendition, index) {
                     Some(frame) => {

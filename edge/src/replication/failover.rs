@@ -367,7 +367,8 @@ mod tests {
                 story.tell(at + 5, News(1));
             }
         }
-        assert_eq!(story.done(), [(2_205, TurnTo(1))]);
+        // It is kept ready again after a while.
+        assert_eq!(story.done(), [(2_205, TurnTo(1)), (2_455, Follow(0))]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct Settings {
 
 impl Settings {
     /// How long a channel is kept that nobody asks for, where that is not set.
-    pub const IDLE: Duration = Duration::from_secs(60);
+    pub const IDLE: Duration = Duration::from_mins(1);
 }
 
 /// The channels of an edge.

@@ -126,19 +126,16 @@ fn follow(channel: Arc<Channel>, after: Option<Mark>, hub: &Hub) -> Response<Bod
     let newest = channel.follow();
     // Who has been here before is told so first, even if nothing follows for a while.
     let resumed = after.filter(|mark| channel.after(*mark).is_some());
-    let (sent, greeting, snapshot) = match resumed {
-        Some(mark) => {
-            metrics.resumptions_served.inc();
-            (mark, wire::resumed(mark), None)
-        }
-        None => {
-            metrics.snapshots_sent.inc();
-            let snapshot = channel.snapshot();
-            (snapshot.mark(), Vec::new(), Some(snapshot))
-        }
+    let (sent, greeting, snapshot) = if let Some(mark) = resumed {
+        metrics.resumptions_served.inc();
+        (mark, wire::resumed(mark), None)
+    } else {
+        metrics.snapshots_sent.inc();
+        let snapshot = channel.snapshot();
+        (snapshot.mark(), Vec::new(), Some(snapshot))
     };
-    let _counted = Counted::on(&metrics.followers);
-    let follower = Follower { channel, newest, sent, snapshot, over: false, metrics, _counted };
+    let counted = Counted::on(&metrics.followers);
+    let follower = Follower { channel, newest, sent, snapshot, over: false, metrics, _counted: counted };
     let frames = stream::unfold((follower, greeting), |(mut follower, greeting)| async move {
         let frames = if greeting.is_empty() { follower.next().await? } else { greeting };
         Some((frames, (follower, Vec::new())))
@@ -176,20 +173,16 @@ impl Follower {
             }
             // What comes from here on wakes, whatever the log has already.
             self.newest.mark_unchanged();
-            match self.channel.after(self.sent) {
-                Some(entries) => {
-                    if let Some(last) = entries.last() {
-                        self.sent = last.mark;
-                        return Some(entries.iter().flat_map(|entry| entry.frame().iter().cloned()).collect());
-                    }
-                }
-                None => {
-                    self.metrics.fallen.inc();
-                    let snapshot = self.channel.snapshot();
-                    self.sent = snapshot.mark();
-                    self.snapshot = Some(snapshot);
-                    continue;
-                }
+            let Some(entries) = self.channel.after(self.sent) else {
+                self.metrics.fallen.inc();
+                let snapshot = self.channel.snapshot();
+                self.sent = snapshot.mark();
+                self.snapshot = Some(snapshot);
+                continue;
+            };
+            if let Some(last) = entries.last() {
+                self.sent = last.mark;
+                return Some(entries.iter().flat_map(|entry| entry.frame().iter().cloned()).collect());
             }
             if let Some(why) = self.channel.is_closed() {
                 self.over = true;

@@ -111,7 +111,7 @@ mod tests {
     fn respond(method: &str, uri: &str, forwarded: &str) -> Response<Body> {
         let pathway = |id: &str| Pathway { id: id.parse().unwrap(), base: "/".into(), weight: 1 };
         let pathways = vec![pathway("cdn-a"), pathway("cdn-b")];
-        let settings = Settings { pathways, server: None, ttl: Duration::from_secs(60), slow: None };
+        let settings = Settings { pathways, server: None, ttl: Duration::from_mins(1), slow: None };
         let steering = Steering::new(settings, Metrics::default());
         let request = Request::builder().method(method).uri(uri).header(FORWARDED, forwarded).body(()).unwrap();
         steering.respond(&request, ([192, 0, 2, 1], 1).into(), Duration::from_secs(1_790_000_000))

@@ -84,7 +84,7 @@ mod tests {
     fn steering(slow: Option<u64>) -> Steering {
         let pathway = |id: &str, weight| Pathway { id: id.parse().unwrap(), base: "/".into(), weight };
         let pathways = vec![pathway("cdn-a", 3), pathway("cdn-b", 1)];
-        Steering::new(Settings { pathways, server: None, ttl: Duration::from_secs(300), slow }, Metrics::default())
+        Steering::new(Settings { pathways, server: None, ttl: Duration::from_mins(5), slow }, Metrics::default())
     }
 
     fn ask(steering: &Steering, query: &str, now: Duration) -> Answer {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn those_who_have_come_at_once_do_not_come_back_at_once() {
-        let ttl = |bucket| spread(Duration::from_secs(300), bucket).as_secs();
+        let ttl = |bucket| spread(Duration::from_mins(5), bucket).as_secs();
         assert_eq!((ttl(0), ttl(BUCKETS / 2), ttl(BUCKETS - 1)), (300, 285, 270));
     }
 }

@@ -57,7 +57,7 @@ impl Node {
         let settings = replication::Settings {
             origins: origins.iter().map(origin).collect::<Vec<_>>().into(),
             channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             standby: true,
         };
         let fleet = Fleet::new(hub.clone(), settings);
@@ -109,7 +109,7 @@ impl Node {
 /// What the playlists of `main` list.
 fn listed(lists: &[String]) -> Vec<String> {
     let mut paths = Vec::new();
-    for (rendition, list) in ["video", "audio"].iter().zip(&lists[1..]) {
+    for (rendition, list) in ["video", "audio"].iter().zip(lists.iter().skip(1)) {
         let tags = list
             .lines()
             .filter(|line| line.contains("URI=\"") && !line.contains("PRELOAD") && !line.contains("REPORT"));

@@ -10,21 +10,24 @@ const MAX_URGENT: u32 = 10;
 const MAKING: Duration = Duration::from_millis(40);
 
 /// Asks for keyframes: at once and again while nothing can be shown, and else so that one comes with each segment. Browsers
-/// make none of themselves. Senders that take no requests are not asked more often for it.
+/// make none of themselves. Senders that take no requests are not asked more often for it, and those that say so not at all.
 #[derive(Debug)]
 pub(super) struct Keyframes {
     interval: Duration,
+    /// Whether the sender can be asked.
+    heeded: bool,
     round_trip: Duration,
     /// When the last one came.
     last: Option<Instant>,
-    asked: Option<Instant>,
+    /// When it was asked for the next one, for the first time and for the last.
+    asked: Option<(Instant, Instant)>,
     /// Since when nothing can be shown, and how often it was asked since.
     urgent: Option<(Instant, u32)>,
 }
 
 impl Keyframes {
-    pub(super) fn new(interval: Duration) -> Self {
-        Self { interval, round_trip: Duration::ZERO, last: None, asked: None, urgent: None }
+    pub(super) fn new(interval: Duration, heeded: bool) -> Self {
+        Self { interval, heeded, round_trip: Duration::ZERO, last: None, asked: None, urgent: None }
     }
 
     pub(super) fn round_trip(&mut self, round_trip: Duration) {
@@ -36,9 +39,11 @@ impl Keyframes {
         self.urgent.get_or_insert((now, 0));
     }
 
-    /// One has come, and all can be shown.
-    pub(super) fn came(&mut self, now: Instant) {
-        (self.last, self.asked, self.urgent) = (Some(now), None, None);
+    /// One has come, and all can be shown. How long after it was asked for, if it was.
+    pub(super) fn came(&mut self, now: Instant) -> Option<Duration> {
+        let asked = self.asked.take();
+        (self.last, self.urgent) = (Some(now), None);
+        asked.map(|(first, _)| now.saturating_duration_since(first))
     }
 
     /// Whether one is to be asked for now.
@@ -46,7 +51,7 @@ impl Keyframes {
         if self.due().is_none_or(|due| due > now) {
             return false;
         }
-        self.asked = Some(now);
+        self.asked = Some((self.asked.map_or(now, |(first, _)| first), now));
         if let Some((_, times)) = &mut self.urgent {
             *times += 1;
         }
@@ -55,13 +60,17 @@ impl Keyframes {
 
     /// When one is to be asked for.
     pub(super) fn due(&self) -> Option<Instant> {
+        if !self.heeded {
+            return None;
+        }
         let after = |from: Option<Instant>, wait: Duration| from.map(|from| from + wait);
+        let asked = self.asked.map(|(_, last)| last);
         if let Some((since, times)) = self.urgent {
             let wait = if times < MAX_URGENT { self.round_trip.max(MIN_INTERVAL) } else { self.interval };
-            return Some(after(self.asked, wait).map_or(since, |due| due.max(since)));
+            return Some(after(asked, wait).map_or(since, |due| due.max(since)));
         }
         let ahead = self.interval.saturating_sub(MAKING + self.round_trip).max(MIN_INTERVAL);
         // A sender that does not heed one request may yet heed another, but none before the next is due.
-        after(self.last, ahead).max(after(self.asked, self.interval))
+        after(self.last, ahead).max(after(asked, self.interval))
     }
 }

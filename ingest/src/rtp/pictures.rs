@@ -68,8 +68,9 @@ enum Coding {
 }
 
 impl Pictures {
-    pub(super) fn new(form: Form) -> Self {
-        let nal = |codec| Coding::Nal(codec, ParameterSets::new(codec));
+    /// Of a stream whose sender has told of these parameter sets already.
+    pub(super) fn new(form: Form, told: &[Vec<u8>]) -> Self {
+        let nal = |codec| Coding::Nal(codec, ParameterSets::told(codec, told));
         let coding = match form {
             Form::H264 => nal(access_unit::Codec::Avc),
             Form::H265 => nal(access_unit::Codec::Hevc),

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::clock::{Clock, Which};
 use super::pictures::{AccessUnit, Event};
 use super::stream::Stream;
-use super::{Codec, Counters, Feedback, Packet, SenderReport, Settings};
+use super::{Counters, Description, Feedback, Packet, SenderReport, Settings};
 use crate::intake::Unit;
 use crate::{Intake, Metrics};
 
@@ -43,15 +43,15 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// One that writes to `writer` what streams of these codecs bring: the first of pictures, and the first of sound.
-    /// Dropping it ends the feed.
-    pub fn new(writer: feed::Writer, streams: &[Codec], settings: Settings, now: Instant) -> Self {
+    /// One that writes to `writer` what these streams bring: the first of pictures, and the first of sound. Dropping it ends
+    /// the feed.
+    pub fn new(writer: feed::Writer, streams: &[Description], settings: Settings, now: Instant) -> Self {
         let mut intake = Intake::new(writer);
         let mut free = [Some(VIDEO), Some(AUDIO)];
-        let streams = streams.iter().map(|codec| {
+        let streams = streams.iter().map(|description| {
             let [video, audio] = &mut free;
-            let track = if codec.is_sound() { audio.take() } else { video.take() };
-            Stream::new(*codec, track?, &settings)
+            let track = if description.codec.is_sound() { audio.take() } else { video.take() };
+            Stream::new(description, track?, &settings)
         });
         let streams: Vec<Option<Stream>> = streams.collect();
         let has = |track| streams.iter().flatten().any(|stream| stream.track == track);

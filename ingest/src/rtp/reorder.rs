@@ -30,6 +30,8 @@ const MAX_LATENESS: Duration = Duration::from_millis(40);
 #[derive(Debug)]
 pub(super) struct Reorder {
     patience: Duration,
+    /// How often a packet is asked for: never, of a sender that cannot be asked.
+    max_asks: u32,
     round_trip: Option<Duration>,
     /// From the next packet that is due to the newest that came, by sequence number.
     slots: VecDeque<Slot>,
@@ -72,10 +74,11 @@ pub(super) enum Next {
 }
 
 impl Reorder {
-    /// For a stream whose packets are waited for so long.
-    pub(super) fn new(patience: Duration) -> Self {
+    /// For a stream whose packets are waited for so long, and can be asked for or not.
+    pub(super) fn new(patience: Duration, heeded: bool) -> Self {
         Self {
             patience,
+            max_asks: if heeded { MAX_ASKS } else { 0 },
             round_trip: None,
             slots: VecDeque::new(),
             next: None,
@@ -141,7 +144,7 @@ impl Reorder {
         let mut sequences = Vec::new();
         for (sequence, slot) in sequences_from(next).zip(&mut self.slots) {
             if let Slot::Missing(hole) = slot
-                && hole.asked < MAX_ASKS
+                && hole.asked < self.max_asks
                 && hole.due <= now
             {
                 hole.asked += 1;
@@ -164,7 +167,7 @@ impl Reorder {
         });
         let due = |hole: &Hole| {
             let given_up = hole.since + self.patience;
-            if hole.asked < MAX_ASKS { hole.due.min(given_up) } else { given_up }
+            if hole.asked < self.max_asks { hole.due.min(given_up) } else { given_up }
         };
         holes.map(due).min()
     }

@@ -1,13 +1,14 @@
 use std::time::{Duration, Instant};
 
 use touchline_media::TrackId;
+use tracing::debug;
 
 use super::depacketize::Form;
 use super::keyframes::Keyframes;
 use super::pictures::{Event, Pictures};
 use super::reorder::{Next, Reorder};
 use super::sound::Sound;
-use super::{Codec, Counters, Settings};
+use super::{Codec, Counters, Description, Settings};
 
 /// The most that a missing packet of sound is waited for: a viewer would sooner miss 20 ms than wait, and browsers do not send
 /// sound again.
@@ -29,10 +30,13 @@ enum Media {
 
 impl Stream {
     /// `None` for sound in more channels than Opus has.
-    pub(super) fn new(codec: Codec, track: TrackId, settings: &Settings) -> Option<Self> {
-        let pictures =
-            |form| Media::Pictures(Box::new(Pictures::new(form)), Keyframes::new(settings.keyframe_interval));
-        let (patience, media) = match codec {
+    pub(super) fn new(description: &Description, track: TrackId, settings: &Settings) -> Option<Self> {
+        let Description { codec, nack, pli, parameter_sets } = description;
+        let pictures = |form| {
+            let keyframes = Keyframes::new(settings.keyframe_interval, *pli);
+            Media::Pictures(Box::new(Pictures::new(form, parameter_sets)), keyframes)
+        };
+        let (patience, media) = match *codec {
             Codec::H264 => (settings.patience, pictures(Form::H264)),
             Codec::H265 => (settings.patience, pictures(Form::H265)),
             Codec::Av1 => (settings.patience, pictures(Form::Av1)),
@@ -40,7 +44,7 @@ impl Stream {
                 (settings.patience.min(SOUND_PATIENCE), Media::Sound(Sound::new(channels).ok()?))
             }
         };
-        Some(Self { track, reorder: Reorder::new(patience), media })
+        Some(Self { track, reorder: Reorder::new(patience, *nack), media })
     }
 
     pub(super) fn round_trip(&mut self, round_trip: Duration) {
@@ -71,8 +75,11 @@ impl Stream {
                         Next::Gap => pictures.lose(),
                     }
                     let mut new = events.iter().skip(before);
-                    if new.clone().any(Event::is_keyframe) {
-                        keyframes.came(now);
+                    if new.clone().any(Event::is_keyframe)
+                        && let Some(answer) = keyframes.came(now)
+                    {
+                        debug!("a keyframe has come {answer:?} after it was asked for");
+                        counters.keyframe_answer = Some(answer);
                     }
                     // The first picture is a keyframe as a rule, and comes without being asked for.
                     if pictures.awaits_keyframe() && (gap || new.any(|event| matches!(event, Event::Dropped(_)))) {

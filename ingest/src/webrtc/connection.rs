@@ -275,7 +275,9 @@ impl Connection {
             ("keyframe_requests", counters.keyframe_requests as f64),
             ("connected", f64::from(u8::from(progress.connected))),
         ]);
-        self.health.link(progress.round_trip.map(|round_trip| ("round_trip_seconds", round_trip.as_secs_f64())));
+        let seconds = |name, time: Option<Duration>| time.map(|time| (name, time.as_secs_f64()));
+        self.health.link(seconds("round_trip_seconds", progress.round_trip));
+        self.health.link(seconds("keyframe_answer_seconds", counters.keyframe_answer));
     }
 
     /// Closes the books and tells the log.

@@ -13,6 +13,7 @@ use super::answer::{self, Ours};
 use super::candidate::{Fragment, Reachable};
 use super::connection::{Command, Connection, etag};
 use super::ice::Credentials;
+use super::media::Media;
 use super::offer::Proposal;
 use super::peer::Peer;
 use super::routes::Routes;
@@ -272,10 +273,10 @@ impl Desk {
             warn!("{broken}");
             Refusal::Rejected(Rejection::Draining)
         })?;
-        let codecs: Vec<rtp::Codec> = proposal.media().map(|media| media.codec).collect();
+        let streams: Vec<rtp::Description> = proposal.media().map(Media::description).collect();
         let settings =
             rtp::Settings { keyframe_interval: shared.context.settings.keyframe_interval, ..rtp::Settings::default() };
-        let publication = rtp::Publication::new(writer, &codecs, settings, now.into_std());
+        let publication = rtp::Publication::new(writer, &streams, settings, now.into_std());
         let health = publication.intake().health();
         let from = who.peer;
         let seat = Arc::new(shared.context.metrics.roster().enter(who, health.clone(), now.into_std()));
@@ -308,7 +309,7 @@ impl Desk {
             drop((place, pass));
             drop(closing);
         };
-        debug!("session {session:?} is arranged for {codecs:?}");
+        debug!("session {session:?} is arranged for {streams:?}");
         shared.tasks.spawn(task.instrument(tracing::Span::current()));
         Ok(answer)
     }

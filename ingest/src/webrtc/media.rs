@@ -1,12 +1,18 @@
 //! What is taken of an `m=` section: one codec, and with it the ways to ask for what is missing.
 
+use data_encoding::BASE64;
+
 use super::offer::{Lines, NoCodec};
-use crate::rtp::Codec;
+use crate::rtp::{self, Codec};
 
 /// Of the extension that numbers all packets of a connection.
 pub(super) const TRANSPORT_SEQUENCE: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// How many bits a second of sound an encoder may use. Those of browsers keep to 32,000 if nothing is said.
 const OPUS_BITRATE: u32 = 128_000;
+
+/// The parameters by which a sender tells of parameter sets (RFC 6184 8.1, RFC 7798 7.1). They are about what it sends, so that
+/// an answer does not repeat them.
+const PARAMETER_SETS: [&str; 4] = ["sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets"];
 
 /// What is taken of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +21,10 @@ pub(super) struct Media {
     pub(super) payload_type: u8,
     /// As in `H264/90000`.
     pub(super) rtpmap: String,
+    /// As the answer has it.
     pub(super) fmtp: Option<String>,
+    /// NAL units that the offer tells of.
+    pub(super) parameter_sets: Vec<Vec<u8>>,
     /// The payload type by which packets are sent again (RFC 4588).
     pub(super) rtx: Option<u8>,
     /// Whether packets can be asked for.
@@ -37,6 +46,12 @@ impl Media {
     pub(super) fn is_video(&self) -> bool {
         !matches!(self.codec, Codec::Opus { .. })
     }
+
+    /// What the packets of it are like.
+    pub(super) fn description(&self) -> rtp::Description {
+        let Self { codec, nack, pli, parameter_sets, .. } = self;
+        rtp::Description { codec: *codec, nack: *nack, pli: *pli, parameter_sets: parameter_sets.clone() }
+    }
 }
 
 /// A payload type of an offer.
@@ -55,9 +70,9 @@ pub(super) fn choose(lines: &Lines<'_>) -> Result<Media, NoCodec> {
     let Some(((_, codec), chosen)) = ranked.min_by_key(|((rank, _), _)| *rank) else {
         return Err(none(&formats, is_video));
     };
-    let apt = format!("apt={}", chosen.payload_type);
+    let apt = chosen.payload_type.to_string();
     let is_rtx = |format: &&Format<'_>| {
-        format.is("rtx") && format.fmtp.is_some_and(|fmtp| fmtp.split(';').any(|parameter| parameter.trim() == apt))
+        format.is("rtx") && format.parameters().any(|parameter| parameter == ("apt", apt.as_str()))
     };
     let feedback = |wanted: &str| {
         lines
@@ -77,8 +92,9 @@ pub(super) fn choose(lines: &Lines<'_>) -> Result<Media, NoCodec> {
         fmtp: match codec {
             // RFC 7587 7.1: what we would like to be sent.
             Codec::Opus { .. } => Some(format!("minptime=10;useinbandfec=1;stereo=1;maxaveragebitrate={OPUS_BITRATE}")),
-            _ => chosen.fmtp.map(str::to_owned),
+            _ => chosen.fmtp.map(|_| chosen.answered_parameters()),
         },
+        parameter_sets: chosen.parameter_sets(),
         rtx: formats.iter().find(is_rtx).map(|format| format.payload_type),
         nack: feedback("nack"),
         pli: feedback("nack pli"),
@@ -98,6 +114,29 @@ impl<'a> Format<'a> {
         Some(Self { payload_type, rtpmap, fmtp: lines.all("fmtp").find_map(of_format) })
     }
 
+    /// Names and values.
+    fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let all = self.fmtp.unwrap_or_default().split(';').map(str::trim);
+        all.filter(|parameter| !parameter.is_empty())
+            .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+    }
+
+    /// What the answer repeats of them.
+    fn answered_parameters(&self) -> String {
+        let kept = self.parameters().filter(|(name, _)| !PARAMETER_SETS.contains(name));
+        let text =
+            |(name, value): (&str, &str)| if value.is_empty() { name.to_owned() } else { format!("{name}={value}") };
+        kept.map(text).collect::<Vec<String>>().join(";")
+    }
+
+    /// What is in base64 is taken, the rest passed over: the stream itself may have it.
+    fn parameter_sets(&self) -> Vec<Vec<u8>> {
+        let of = |wanted: &'static str| self.parameters().filter(move |(name, _)| *name == wanted);
+        let lists = PARAMETER_SETS.into_iter().flat_map(of);
+        let sets = lists.flat_map(|(_, list)| list.split(','));
+        sets.filter_map(|set| BASE64.decode(set.trim().as_bytes()).ok()).filter(|set| !set.is_empty()).collect()
+    }
+
     fn name(&self) -> &'a str {
         self.rtpmap.split('/').next().unwrap_or_default()
     }
@@ -113,7 +152,7 @@ impl<'a> Format<'a> {
             // RFC 7587 7: there are always two channels; a sender of one says so in its packets.
             return is("opus/48000/2").then_some((0, Codec::Opus { channels: 2 }));
         }
-        let whole_units = || self.fmtp.is_some_and(|fmtp| fmtp.split(';').any(|p| p.trim() == "packetization-mode=1"));
+        let whole_units = || self.parameters().any(|parameter| parameter == ("packetization-mode", "1"));
         match () {
             // RFC 6184 6.2: without that mode, a picture has to fit into as many packets as it has slices.
             () if is("H264/90000") && whole_units() => Some((0, Codec::H264)),

@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 use super::Desk;
 use super::candidate::Reachable;
 use super::desk::Context;
+use super::interfaces;
 use super::routes::Routes;
 use super::secure::Identity;
 use super::wire::Wire;
@@ -43,7 +44,7 @@ pub struct Settings {
     /// How often a keyframe is asked for.
     pub keyframe_interval: Duration,
     /// Where publishers reach us, for the answers. If there are none: the address that is listened on, or if that is
-    /// any, those by which this machine reaches the world, and the loopback address.
+    /// any, those of all network interfaces that are up, the loopback address among them.
     pub announced: Vec<IpAddr>,
 }
 
@@ -155,13 +156,16 @@ async fn announced(bound: SocketAddr, wanted: &[IpAddr]) -> Vec<SocketAddr> {
         addresses.push(bound.ip());
     }
     if addresses.is_empty() {
-        addresses.extend(own_address(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()).await);
-        if bound.is_ipv6() {
-            let documentation = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-            addresses.extend(own_address(Ipv6Addr::UNSPECIFIED.into(), documentation.into()).await);
-        }
-        // For browsers on this machine, and where there is no network.
-        addresses.push(Ipv4Addr::LOCALHOST.into());
+        let all = interfaces::addresses().unwrap_or_else(|error| {
+            warn!("the addresses of this machine cannot be read: {error}; name them in [webrtc] announce");
+            Vec::new()
+        });
+        let documentation = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+        let ways = [
+            own_address(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()).await,
+            own_address(Ipv6Addr::UNSPECIFIED.into(), documentation.into()).await,
+        ];
+        addresses = interfaces::announced(bound, &ways.into_iter().flatten().collect::<Vec<_>>(), &all);
     }
     addresses.into_iter().map(|ip| SocketAddr::new(ip, bound.port())).collect()
 }

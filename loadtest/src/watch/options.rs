@@ -34,7 +34,7 @@ pub struct Options {
     /// How long they watch when all have joined: this is the time that figures are of
     #[arg(long, default_value = "60s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub duration: Duration,
-    /// Threads that viewers are spread over; one carries some thousands
+    /// Threads that viewers are spread over
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: u16,
     /// Watch by HTTP/2: one connection for each viewer, and not one for each request that is under way

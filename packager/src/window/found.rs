@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// What [`Window::find`] has found.
+/// What `Window::find` has found.
 #[derive(Debug, Clone)]
 pub enum Found {
     /// Here it is.
     Ready(Resource),
-    /// A segment of so many bytes that has been handed out by [`Window::offload`].
+    /// A segment of so many bytes that has been handed out by `Window::offload`.
     Offloaded {
         /// Its Media Sequence Number.
         msn: u64,

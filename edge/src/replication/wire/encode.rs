@@ -57,7 +57,9 @@ pub(crate) fn rendition(rendition: &Rendition) -> Vec<Bytes> {
     pen.u8(u8::from(window.ended));
     pen.meter(&window.meter);
     pen.count(reports.len());
-    reports.iter().for_each(|report| pen.report(report));
+    for report in reports {
+        pen.report(report);
+    }
     pen.finish()
 }
 
@@ -81,7 +83,9 @@ pub(crate) fn open(id: RenditionId, segment: &Segment, clock: Clock) -> Vec<Byte
 pub(crate) fn complete(proofs: &[Proof]) -> Vec<Bytes> {
     let mut pen = Pen::new(COMPLETE);
     pen.count(proofs.len());
-    proofs.iter().for_each(|proof| pen.bytes(proof));
+    for proof in proofs {
+        pen.bytes(proof);
+    }
     pen.finish()
 }
 
@@ -102,7 +106,9 @@ pub(crate) fn batch(
     pen.mark(mark);
     pen.u64(made);
     pen.count(events.iter().filter(|event| goes(event)).count());
-    events.iter().for_each(|event| pen.event(event, clock));
+    for event in events {
+        pen.event(event, clock);
+    }
     pen.count(proofs.len());
     for (rendition, proof) in proofs {
         pen.u8(rendition.0);
@@ -252,7 +258,9 @@ impl Pen {
         self.u8(flag(MAPS, segment.maps) | flag(GAP, segment.gap));
         self.u64(segment.first_part);
         self.count(segment.parts.len());
-        segment.parts.iter().for_each(|part| self.part(part, clock));
+        for part in &segment.parts {
+            self.part(part, clock);
+        }
         self.option(segment.whole.as_ref(), |pen, whole| {
             pen.span(whole.duration.to_duration());
             // What its parts have is not sent again.
@@ -266,7 +274,9 @@ impl Pen {
                 Some(Ok(chunks)) => {
                     pen.u8(1);
                     pen.count(chunks.len());
-                    chunks.iter().for_each(|chunk| pen.data(chunk));
+                    for chunk in chunks.iter() {
+                        pen.data(chunk);
+                    }
                 }
                 Some(Err(len)) => {
                     pen.u8(2);

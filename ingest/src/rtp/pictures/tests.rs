@@ -14,7 +14,13 @@ struct Bench {
 
 impl Bench {
     fn new(form: Form) -> Self {
-        Self { pictures: Pictures::new(form), form, now: Instant::now(), seen: String::new() }
+        Self::told(form, &[])
+    }
+
+    /// Of a sender that has told of these parameter sets elsewhere.
+    fn told(form: Form, sets: &[&[u8]]) -> Self {
+        let sets: Vec<Vec<u8>> = sets.iter().map(|set| set.to_vec()).collect();
+        Self { pictures: Pictures::new(form, &sets), form, now: Instant::now(), seen: String::new() }
     }
 
     /// Takes the units of a time, with a marker or not.
@@ -147,6 +153,31 @@ fn a_payload_that_is_damaged_costs_its_picture_and_what_refers_to_it() {
 fn a_keyframe_whose_parameter_sets_do_not_parse_is_dropped() {
     let mut bench = Bench::new(Form::H264);
     bench.unit(0, true, &[&[0x67, 0x64], PPS, IDR]).unit(1, true, &[SPS, PPS, IDR]);
+    assert_eq!(
+        bench.end(),
+        "drops: H.264 sequence parameter set is cut short: 2 bytes\navc1.64000d\n1 key 000000026501\n"
+    );
+}
+
+#[test]
+fn parameter_sets_that_were_told_elsewhere_hold_until_others_come() {
+    let mut other = SPS.to_vec();
+    other[3] = 0x0c;
+    let mut bench = Bench::told(Form::H264, &[SPS, PPS]);
+    bench.unit(0, true, &[SLICE]).unit(1, true, &[IDR]).unit(2, true, &[SLICE]).unit(3, true, &[&other, PPS, IDR]);
+    assert_eq!(
+        bench.end(),
+        "drops: no keyframe with its parameter sets has come yet\n\
+         avc1.64000d\n1 key 000000026501\n2 000000024102\n\
+         avc1.64000c\n3 key 000000026501\n"
+    );
+    let [vps, sps, pps] = HEVC_SETS;
+    let mut bench = Bench::told(Form::H265, &[vps, sps, pps]);
+    bench.unit(0, true, &[&[19 << 1, 1, 9]]);
+    assert_eq!(bench.end(), "hvc1.1.6.L30.90\n0 key 00000003260109\n");
+    // Such as nobody can begin with, and what is none.
+    let mut bench = Bench::told(Form::H264, &[&[0x67, 0x64], PPS, IDR]);
+    bench.unit(0, true, &[IDR]).unit(1, true, &[SPS, PPS, IDR]);
     assert_eq!(
         bench.end(),
         "drops: H.264 sequence parameter set is cut short: 2 bytes\navc1.64000d\n1 key 000000026501\n"

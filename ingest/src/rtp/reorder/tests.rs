@@ -14,7 +14,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { reorder: Reorder::new(PATIENCE), counters: Counters::default(), begun: Instant::now() }
+        Self { reorder: Reorder::new(PATIENCE, true), counters: Counters::default(), begun: Instant::now() }
     }
 
     fn at(&self, millis: u64) -> Instant {
@@ -52,6 +52,17 @@ impl Bench {
 
 fn packet(sequence: u16, len: usize) -> Packet {
     Packet { sequence, timestamp: 0, marker: false, payload: Bytes::from(vec![0; len]) }
+}
+
+#[test]
+fn a_sender_that_cannot_be_asked_is_not_and_what_is_late_is_waited_for() {
+    let mut bench = Bench { reorder: Reorder::new(PATIENCE, false), ..Bench::new() };
+    assert_eq!(bench.push(0, [1, 3]), "1");
+    assert_eq!((bench.asks(1), bench.due()), (Vec::new(), Some(500)));
+    assert_eq!(bench.push(60, [2, 5]), "2 3");
+    assert_eq!(bench.asks(70), Vec::<u16>::new());
+    assert_eq!(bench.poll(560), "- 5");
+    assert_eq!((bench.counters.nacked, bench.counters.recovered, bench.counters.lost), (0, 0, 1));
 }
 
 #[test]
@@ -160,7 +171,7 @@ fn no_more_waits_than_may() {
         bench.push(1, [n.wrapping_mul(2)]);
         assert!(bench.reorder.slots.len() <= MAX_PACKETS);
     }
-    let (mut reorder, mut counters) = (Reorder::new(PATIENCE), Counters::default());
+    let (mut reorder, mut counters) = (Reorder::new(PATIENCE, true), Counters::default());
     for n in 1..1_000_u16 {
         reorder.push(packet(n * 2, 60_000), bench.begun, &mut counters);
         while reorder.poll(bench.begun, &mut counters).is_some() {}

@@ -9,7 +9,7 @@ use touchline_media::feed;
 use super::packetizer::payloads;
 use crate::Metrics;
 use crate::rtp::depacketize::Form;
-use crate::rtp::{Codec, Counters, Feedback, Packet, Publication, SenderReport, Settings};
+use crate::rtp::{Codec, Counters, Description, Feedback, Packet, Publication, SenderReport, Settings};
 
 pub(crate) const SPS: &[u8] =
     b"\x67\x64\0\x0d\xac\xd9\x41\x41\x9f\x9f\x01\x10\0\0\x03\0\x10\0\0\x03\x03\xc0\xf1\x42\x99\x60";
@@ -104,8 +104,8 @@ impl Session {
     pub(super) fn new(seed: u64, link: Link, sender: Sender) -> Self {
         let (writer, reader) = feed::channel();
         let begun = Instant::now();
-        let codecs = [Codec::H264, Codec::Opus { channels: 2 }];
-        let mut publication = Publication::new(writer, &codecs, Settings::default(), begun);
+        let streams = [Codec::H264, Codec::Opus { channels: 2 }].map(Description::from);
+        let mut publication = Publication::new(writer, &streams, Settings::default(), begun);
         publication.round_trip(Duration::from_micros(2 * link.delay + link.jitter));
         let mut session = Self {
             publication,

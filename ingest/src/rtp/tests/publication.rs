@@ -8,7 +8,7 @@ use super::network::{Link, Sender, Session, picture, sound, sound_captured};
 use super::packetizer::payloads;
 use crate::Metrics;
 use crate::rtp::depacketize::Form;
-use crate::rtp::{Codec, Counters, Packet, Publication, SenderReport, Settings};
+use crate::rtp::{Codec, Counters, Description, Packet, Publication, SenderReport, Settings};
 
 const VIDEO: TrackId = TrackId(0);
 
@@ -61,7 +61,16 @@ fn all_that_is_sent_comes_out_as_it_was() {
     assert_eq!(starts(&events), 1);
     assert_eq!(numbers(&pictures(&events, &sender)), (0..299).collect::<Vec<_>>());
     assert_eq!(numbers(&sounds(&events)), (0..500).map(Some).collect::<Vec<_>>());
-    let expected = Counters { units: 799, keyframes: 6, keyframe_requests: 5, reports: 18, ..Counters::default() };
+    // There and back, and the time until the next picture was due.
+    let keyframe_answer = Some(Duration::from_micros(46_667));
+    let expected = Counters {
+        units: 799,
+        keyframes: 6,
+        keyframe_requests: 5,
+        keyframe_answer,
+        reports: 18,
+        ..Counters::default()
+    };
     assert_eq!(Counters { packets: 0, ..counters }, expected);
 }
 
@@ -168,7 +177,7 @@ fn sound_that_is_muted_for_long_is_silence_and_goes_on_in_the_same_stretch() {
 fn a_source_that_pauses_and_is_irregular_keeps_its_times() {
     let (writer, mut reader) = feed::channel();
     let begun = Instant::now();
-    let mut publication = Publication::new(writer, &[Codec::H264], Settings::default(), begun);
+    let mut publication = Publication::new(writer, &[Codec::H264.into()], Settings::default(), begun);
     let metrics = Metrics::default();
     let steps = [2_970, 6_030, 5_940, 3_060, 9_000, 2_970, 450_000, 4_500].into_iter().cycle().take(40);
     let (mut ticks, mut expected) = (0_u32, vec![0]);
@@ -229,7 +238,8 @@ proptest! {
         let (writer, mut reader) = feed::channel();
         let mut now = Instant::now();
         let codecs = [Codec::H264, Codec::Opus { channels: 2 }, Codec::Av1, Codec::H265];
-        let mut publication = Publication::new(writer, &codecs, Settings::default(), now);
+        let streams = codecs.map(Description::from);
+        let mut publication = Publication::new(writer, &streams, Settings::default(), now);
         let metrics = Metrics::default();
         for (stream, sequence, timestamp, marker, payload, wait) in packets {
             now += Duration::from_millis(wait);

@@ -17,8 +17,9 @@ use crate::webrtc::{Offer, Settings};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 /// x264 at 320x180.
-const SPS: &[u8] = b"\x67\x64\0\x0d\xac\xd9\x41\x41\x9f\x9f\x01\x10\0\0\x03\0\x10\0\0\x03\x03\xc0\xf1\x42\x99\x60";
-const PPS: &[u8] = b"\x68\xef\x8f\xcb";
+pub(super) const SPS: &[u8] =
+    b"\x67\x64\0\x0d\xac\xd9\x41\x41\x9f\x9f\x01\x10\0\0\x03\0\x10\0\0\x03\x03\xc0\xf1\x42\x99\x60";
+pub(super) const PPS: &[u8] = b"\x68\xef\x8f\xcb";
 
 /// What the client sends by.
 enum Line {

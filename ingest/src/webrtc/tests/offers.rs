@@ -10,6 +10,8 @@ use crate::webrtc::offer::{MAX_OFFER, MAX_SECTIONS, Malformed, Proposal, judge};
 use crate::webrtc::secure::Role;
 use crate::webrtc::{NoCodec, Refusal};
 
+use super::live::{PPS, SPS};
+
 const CHROMIUM: &str = include_str!("../../../../fixtures/whip/chromium-156.sdp");
 const FFMPEG: &str = include_str!("../../../../fixtures/whip/ffmpeg-9.sdp");
 const AIORTC: &str = include_str!("../../../../fixtures/whip/aiortc-1.16.sdp");
@@ -68,6 +70,21 @@ fn h264_is_liked_better_than_hevc_and_that_better_than_av1() {
     assert_eq!(video(&without.replacen("VP9/90000", "H265/90000", 1)), Codec::H265);
     let modes = CHROMIUM.replace("packetization-mode=1", "packetization-mode=0");
     assert_eq!(video(&modes), Codec::H264);
+}
+
+#[test]
+fn parameter_sets_that_an_offer_tells_of_are_taken_and_not_repeated() {
+    let parameters = "profile-level-id=42001f";
+    let avc = "sprop-parameter-sets=Z2QADazZQUGfnwEQAAADABAAAAMDwPFCmWA=,aO+Pyw==";
+    let told = CHROMIUM.replace(parameters, &format!("{avc}; {parameters}"));
+    assert_eq!(answer(&told), answer(CHROMIUM));
+    let sets = |sdp: &str| Proposal::parse(sdp).unwrap().media().next().unwrap().parameter_sets.clone();
+    assert_eq!(sets(&told), [SPS, PPS]);
+    assert_eq!(sets(&told.replace("==", "")), [SPS], "what is no base64 is passed over");
+    let hevc = CHROMIUM.replace("H264/90000", "VP8/90000").replacen("VP9/90000", "H265/90000", 1);
+    let hevc = hevc.replace("profile-id=0", "sprop-pps=RAE=;sprop-sps=QgE=,QgE=;sprop-vps=QAE=;level-id=93");
+    assert_eq!(sets(&hevc), [b"\x40\x01", b"\x42\x01", b"\x42\x01", b"\x44\x01"]);
+    assert!(answer(&hevc).contains("\na=fmtp:98 level-id=93\n"), "{}", answer(&hevc));
 }
 
 #[test]
