@@ -46,7 +46,7 @@ fn an_encoder_that_changes_its_size_decodes_without_damage() {
     until(|| server.text("/live/main/video/index.m3u8").contains("#EXT-X-ENDLIST"));
     let playlist = server.url(PLAYLIST);
     for ffmpeg in [Path::new("ffmpeg"), &ffmpeg_9()] {
-        let arguments = ["-v", "warning", "-nostdin", "-i", &playlist, "-f", "null", "-"];
+        let arguments = ["-v", "repeat+warning", "-nostdin", "-i", &playlist, "-f", "null", "-"];
         let said = run(Command::new(ffmpeg).args(arguments)).stderr;
         let said = String::from_utf8(said).unwrap();
         // Of each reload of a list with several init sections.

@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 
 import { sleep } from './server.mjs';
 
-/** ffmpeg says so at each reload of a list with EXT-X-MAP, of any server. */
-const HARMLESS = /Found duplicated MOOV Atom/;
+/** ffmpeg says so at each reload of a list with EXT-X-MAP, of any server; and where pictures have the full range of values. */
+const HARMLESS = /Found duplicated MOOV Atom|deprecated pixel format used/;
 /** How long a channel may take to end after its publisher has left, in milliseconds. */
 const PATIENCE_MS = 30_000;
 
@@ -31,7 +31,7 @@ export async function ended(watch, channel) {
  * @returns {Promise<{ video: number[], audio: number[], said: string[] }>}
  */
 export async function decode(ffmpeg, url) {
-  const args = ['-v', 'warning', '-nostdin', '-i', url, '-map', '0', '-fps_mode', 'passthrough', '-f', 'framecrc', '-'];
+  const args = ['-v', 'repeat+warning', '-nostdin', '-i', url, '-map', '0', '-fps_mode', 'passthrough', '-f', 'framecrc', '-'];
   const { stdout, stderr } = await promisify(execFile)(ffmpeg, args, { maxBuffer: 1 << 28 });
   const streams = new Map();
   for (const line of stdout.split('\n')) {

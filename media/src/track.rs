@@ -17,6 +17,9 @@ pub enum Kind {
     Audio,
 }
 
+/// Ticks per second of a clock that is good enough for samples without a grid.
+const FINE: u32 = 10_000;
+
 /// One elementary stream of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Track {
@@ -39,6 +42,21 @@ impl Track {
     /// How long one sample lasts, on a constant grid.
     pub fn frame_duration(&self) -> Option<MediaTime> {
         self.frame_ticks.map(|ticks| MediaTime::new(i64::from(ticks), self.timescale))
+    }
+
+    /// The same track by another clock, where that tells its samples apart as well: a constant grid of frames exactly,
+    /// others to a tenth of a millisecond.
+    pub fn on_clock(&self, clock: Timescale) -> Option<Self> {
+        let frame_ticks = match self.frame_ticks {
+            Some(ticks) => {
+                let scaled = u64::from(ticks) * u64::from(clock.get());
+                let own = u64::from(self.timescale.get());
+                Some(u32::try_from(scaled / own).ok().filter(|_| scaled.is_multiple_of(own))?)
+            }
+            None if clock.get() >= self.timescale.get() || clock.get() >= FINE => None,
+            None => return None,
+        };
+        Some(Self { timescale: clock, frame_ticks, ..self.clone() })
     }
 
     /// The frame rate of a video track on a constant grid.

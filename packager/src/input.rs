@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use touchline_media::{Kind, Track, opus};
+use touchline_media::{Kind, Timescale, Track, opus};
 
 use crate::{Coding, Error, Media, Rendition, init};
 
@@ -29,6 +29,17 @@ impl Input {
 
     pub(crate) fn kind(&self) -> Kind {
         self.coding.kind()
+    }
+
+    /// Goes by the clock of the rendition, where that can tell its samples apart: a player that reads no init section but the
+    /// first takes all times for that one's.
+    pub(crate) fn keep_clock(&mut self, clock: Timescale) -> Result<(), Error> {
+        if self.track.timescale != clock
+            && let Some(track) = self.track.on_clock(clock)
+        {
+            *self = Self::new(&track)?;
+        }
+        Ok(())
     }
 }
 

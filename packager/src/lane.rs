@@ -126,6 +126,11 @@ impl Lane {
         self.counters.end
     }
 
+    /// The clock of the newest init section. `None` before the first.
+    pub(crate) fn clock(&self) -> Option<Timescale> {
+        self.init.as_ref().map(|(input, _)| input.track.timescale)
+    }
+
     /// Begins a stretch.
     pub(crate) fn begin(&mut self, input: &Input, timeline: &Timeline, out: &mut Vec<Event>) {
         self.left = input.left;

@@ -47,6 +47,11 @@ impl Lanes {
         self.all.iter().map(Lane::end).fold(MediaTime::zero(Timescale::NINETY_KHZ), MediaTime::max)
     }
 
+    /// What each rendition's times have been told by.
+    pub(crate) fn clocks(&self) -> impl Iterator<Item = Option<Timescale>> {
+        self.all.iter().map(Lane::clock)
+    }
+
     /// Begins a stretch.
     pub(crate) fn begin(&mut self, inputs: &[Input], timeline: &Timeline, now: Instant, out: &mut Vec<Event>) {
         (self.lead, self.shown, self.now) = (0, None, now);

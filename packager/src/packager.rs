@@ -61,9 +61,12 @@ impl Packager {
     /// After an error samples are ignored until the next `start`, and what is open stays so until then or the end.
     pub fn start(&mut self, tracks: &[Track]) -> Result<Vec<Event>, Error> {
         self.inputs.clear();
-        let inputs = input::inputs(tracks)?;
+        let mut inputs = input::inputs(tracks)?;
         if let Some(opened) = &self.opened {
             opened.check(&inputs)?;
+            for (input, clock) in inputs.iter_mut().zip(opened.lanes.clocks()) {
+                clock.map_or(Ok(()), |clock| input.keep_clock(clock))?;
+            }
         }
         let out = self.pause();
         self.inputs = inputs;

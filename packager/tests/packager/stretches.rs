@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use touchline_media::{Kind, MediaTime, Sample};
+use touchline_media::{Kind, MediaTime, Sample, Timescale, Track};
 use touchline_packager::{Error, Event, Notice, Packager};
 
 use crate::check;
@@ -360,4 +360,27 @@ fn a_jump_of_the_source_writes_no_gap_without_end() {
     events.extend(packager.end());
     check::consistent(&events);
     check::alike(&events);
+}
+
+/// ffmpeg reads the first init section alone, and takes all times for that one's.
+#[test]
+fn a_rendition_keeps_its_clock_where_that_tells_the_frames_apart() {
+    let rates =
+        [("30", rate(30, 1)), ("25", rate(25, 1)), ("29.97", rate(30_000, 1_001)), ("59.94", rate(60_000, 1_001))];
+    let clocks = rates.map(|(name, rate)| {
+        let mut packager = packager();
+        live(&mut packager, &[Frames::video(self::rate(30, 1), 60)], 1.0);
+        let events = live(&mut packager, &[Frames { track: small_video(rate), ..Frames::video(rate, 60) }], 1.0);
+        let durations = parts(&events, 0).into_iter().map(|part| part.duration.timescale().get());
+        (name, durations.max().unwrap())
+    });
+    assert_eq!(clocks, [("30", 30_000), ("25", 30_000), ("29.97", 30_000), ("59.94", 60_000)]);
+    let mut packager = packager();
+    live(&mut packager, &[Frames::video(rate(30, 1), 60)], 1.0);
+    let track = Track { timescale: Timescale::NINETY_KHZ, frame_ticks: None, ..small_video(rate(30, 1)) };
+    let frames = (0..9).map(|n| sample(&track, n * 4_000, n * 4_000, n == 0, ZERO)).collect();
+    let events = stretch(&mut packager, std::slice::from_ref(&track), frames);
+    let durations: Vec<_> =
+        parts(&events, 0).iter().map(|part| (part.duration.ticks(), part.duration.timescale().get())).collect();
+    assert_eq!(durations, [(5_333, 30_000), (5_334, 30_000)], "four frames of 1,333 ticks and a third each");
 }
