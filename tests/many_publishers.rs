@@ -20,7 +20,7 @@ fn three_channels_by_each_protocol_arrive_whole() {
     let (folder, server) = (Dir::new(), Server::start("[channels]\ngrace = \"0s\"\n"));
     let clip = clip(&folder);
     for (name, url, sound) in urls(&server) {
-        let channels = format!("{name}{{n}}");
+        let channels = format!("{name}{{number}}");
         let arguments = ["--publishers", "3", "--channels", &channels, "--ramp", "300ms"];
         let (good, report) = publish(&folder, &clip, &[&url], &arguments);
         assert!(good, "{report:#}\n{}", server.log());

@@ -23,7 +23,7 @@ pub(super) async fn tcp(call: &Call) -> Result<MaybeTls<TcpStream>, Gone> {
     if !call.target.tls {
         return Ok(MaybeTls::Plain(stream));
     }
-    tls::connector(call.insecure).connect(&call.target.host, stream).await.map_err(failed)
+    tls::connector(call.insecure, &[]).connect(&call.target.host, stream).await.map_err(failed)
 }
 
 /// A UDP socket, from which the server can be reached.

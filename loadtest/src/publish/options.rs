@@ -27,8 +27,8 @@ pub struct Options {
     /// How many publish at a time; they are dealt out to the URLs in turn [default: one for each URL]
     #[arg(long, value_name = "N", value_parser = publishers)]
     pub publishers: Option<usize>,
-    /// The channels' names; {n} is the publisher's number, from 1 on
-    #[arg(long, default_value = "cam{n}", value_name = "NAME")]
+    /// The channels' names; {number} is the publisher's number, from 1 on
+    #[arg(long, default_value = "cam{number}", value_name = "NAME")]
     pub channels: String,
     /// What is published: MP4 or FLV with H.264 and AAC or Opus, or what ffmpeg makes MP4 of without encoding, as it does of MPEG-TS
     #[arg(long, value_name = "FILE")]
@@ -42,7 +42,7 @@ pub struct Options {
     /// All end this long after the first has begun [default: with FILE, or when stopped]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
-    /// The secret that lets publishers in; {n} is the publisher's number
+    /// The secret that lets publishers in; {number} is the publisher's number
     #[arg(long, value_name = "SECRET", env = "TOUCHLINE_KEY", hide_env_values = true)]
     pub key: Option<String>,
     /// What SRT is encrypted with, by AES-128: 10 to 79 characters

@@ -10,7 +10,7 @@ use url::Url;
 use crate::Error;
 
 /// Stands for a publisher's number in names.
-const NUMBER: &str = "{n}";
+const NUMBER: &str = "{number}";
 /// Publishers that call from one address of their own each.
 const PER_OCTET: usize = 250;
 
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn names_are_numbered_from_one() {
-        assert_eq!(numbered("cam{n}", 0), "cam1");
-        assert!(is_numbered("{n}-{n}") && !is_numbered("main"));
+        assert_eq!(numbered("cam{number}", 0), "cam1");
+        assert!(is_numbered("{number}-{number}") && !is_numbered("main"));
     }
 }

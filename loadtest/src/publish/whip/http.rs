@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 
 use super::super::call::{Call, Gone};
 use super::super::dial;
@@ -69,18 +69,10 @@ async fn ask(call: &Call, method: &str, path: &str, body: String) -> Result<Answ
         request = request.header(AUTHORIZATION, format!("Bearer {key}"));
     }
     let body = Full::new(Bytes::from(body));
-    let response = if stream.is_http2() {
-        let (mut sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
-        tokio::spawn(connection);
-        let request = request.uri(format!("https://{authority}{path}")).body(body).map_err(|error| failed(&error))?;
-        sender.send_request(request).await
-    } else {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
-        tokio::spawn(connection);
-        let request = request.uri(path).header(HOST, authority).body(body).map_err(|error| failed(&error))?;
-        sender.send_request(request).await
-    };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
+    tokio::spawn(connection);
+    let request = request.uri(path).header(HOST, authority).body(body).map_err(|error| failed(&error))?;
+    let response = sender.send_request(request).await;
     let (head, body) = response.map_err(|error| failed(&error))?.into_parts();
     let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| failed(&error))?.to_bytes();
     let location = head.headers.get(LOCATION).and_then(|location| location.to_str().ok()).map(str::to_owned);
