@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use support::{Server, ffmpeg_9, run, until};
+use support::{Server, ffmpeg_9, loadtest, run, until};
 
 /// Less than half of what people notice: sound that is 45 ms early (ITU-R BT.1359-1, 2).
 const WITHIN_MS: f64 = 20.0;
@@ -64,11 +64,8 @@ fn clapper(ffmpeg: &Path, late: u32, format: &str, url: &str) -> Child {
 /// How much later than its flash each beep is, in milliseconds, by the black box.
 fn offsets(server: &Server, channel: &str) -> Vec<f64> {
     until(|| server.get(&format!("/live/{channel}/audio/index.m3u8")).1.ends_with(b"#EXT-X-ENDLIST\n"));
-    let loadtest = Path::new(env!("CARGO_BIN_EXE_touchline")).with_file_name("touchline-loadtest");
-    let missing = "Build it: cargo build -p touchline-loadtest (`make test` does)";
-    assert!(loadtest.is_file(), "{} is not there. {missing}", loadtest.display());
     let url = server.url(&format!("/live/{channel}/index.m3u8"));
-    let output = run(Command::new(loadtest).args(["sync", "--json", "--seconds", "60", &url]));
+    let output = run(loadtest().args(["sync", "--json", "--seconds", "60", &url]));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let claps = report.get("claps").unwrap().as_array().unwrap();
     claps.iter().map(|clap| clap.get("offset_ms").unwrap().as_f64().unwrap()).collect()

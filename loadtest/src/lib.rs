@@ -7,6 +7,7 @@ pub mod histogram;
 pub mod picture;
 pub mod plot;
 pub mod process;
+pub mod publish;
 mod random;
 pub mod rehearse;
 pub mod relay;
@@ -74,6 +75,14 @@ pub enum Error {
     /// A stream that is not reached by HTTP.
     #[error("{0} cannot be watched: give the http:// or https:// URL of a multivariant or a media playlist")]
     NoStream(url::Url),
+    /// What is to be published cannot be.
+    #[error("{}: {what}", file.display())]
+    Media {
+        /// Where it is.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The name of a server is not known.
     #[error("{host} cannot be found: {source}")]
     Unresolved {

@@ -193,6 +193,14 @@ pub(crate) fn touchline() -> Command {
     command
 }
 
+/// The black box.
+pub(crate) fn loadtest() -> Command {
+    let path = Path::new(env!("CARGO_BIN_EXE_touchline")).with_file_name("touchline-loadtest");
+    let missing = "Build it: cargo build -p touchline-loadtest (`make test` does)";
+    assert!(path.is_file(), "{} is not there. {missing}", path.display());
+    Command::new(path)
+}
+
 /// The bytes of a recorded session.
 pub(crate) fn session(fixture: &str) -> Vec<u8> {
     std::fs::read(fixtures().join(fixture)).unwrap()
@@ -242,10 +250,11 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
-struct Dir(PathBuf);
+/// A folder that is there until it is dropped.
+pub(crate) struct Dir(pub(crate) PathBuf);
 
 impl Dir {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("touchline-test-{}-{count}", std::process::id()));
