@@ -1,6 +1,6 @@
 //! The black box's publishers, several at a time by each protocol, through the server and read back by ffprobe.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,7 +1,5 @@
 //! Publishers by WHIP, through the server, read back by ffprobe and ffmpeg.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::process::Command;

@@ -13,7 +13,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
@@ -133,7 +133,8 @@ webrtcAdditionalHosts: [127.0.0.1]
 paths:
   all_others:
 `);
-  const server = start(values.mediamtx, [config]);
+  // It leaves keys where it runs.
+  const server = start('env', ['-C', folder.path, resolve(values.mediamtx), config]);
   await until('MediaMTX listens', () => accepts(http));
   const taken = async (count) => {
     const { items } = await (await fetch(`http://127.0.0.1:${api}/v3/paths/list?itemsPerPage=1000`)).json();
