@@ -48,6 +48,9 @@ impl Config {
         let (header, coding) = SequenceHeader::parse_all(payload)?;
         let mut record = vec![MARKER_AND_VERSION, coding.profile_and_level, coding.depth_and_chroma, 0];
         obu::write(obu::SEQUENCE_HEADER << 3, payload, &mut record);
+        if record.len() > Self::MAX_LEN {
+            return Err(unsupported("length", record.len()));
+        }
         Ok(Self { record: record.into(), width: header.width, height: header.height, declared_rate: header.rate })
     }
 

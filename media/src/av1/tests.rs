@@ -101,6 +101,8 @@ fn a_sequence_header_of_a_stream_makes_the_same_record() {
     let message = |unit: &[u8]| Config::from_sequence_header(unit).unwrap_err().to_string();
     assert!(message(&bare[..8]).starts_with("AV1 sequence header does not parse: "));
     assert!(message(&[0x32, 0]).contains("number of sequence headers 0"));
+    let long = [&bare, &vec![0; Config::MAX_LEN][..]].concat();
+    assert!(message(&long).contains("length"), "no longer than a record may be");
 }
 
 #[test]
