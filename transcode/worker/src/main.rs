@@ -23,6 +23,7 @@ mod rung;
 mod scene;
 mod session;
 mod thumbnail;
+mod turns;
 mod video;
 
 use clap::Parser;

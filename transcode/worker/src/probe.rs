@@ -19,6 +19,7 @@ use crate::link::{Answers, Overheard};
 use crate::meter::Meter;
 use crate::rung::{Outlet, Rung, codec_data, colored_like, size};
 use crate::scene::{HEIGHT, Scene, WIDTH};
+use crate::turns::Turns;
 use crate::video::decoder;
 
 /// Width, height and bits per second of the encoders that are tried at once, over and over.
@@ -107,7 +108,7 @@ fn encode(plans: &[VideoRung], pictures: i64, scene: &mut Scene) -> Result<Made,
         let meter = Arc::new(Meter::new(plan.stream));
         let outlet = Outlet { answers: answers.clone(), meter: meter.clone(), clock, shown: Box::new(|| {}) };
         let gate = Gate::new(None, None, Duration::ZERO);
-        let rung = Rung::start(plan, gate, meter, outlet, ended.clone())?;
+        let rung = Rung::start(plan, gate, meter, &Turns::new(), outlet, ended.clone())?;
         rung.follow(&drawn_caps());
         Ok(rung)
     };

@@ -19,6 +19,7 @@ use crate::encoder;
 use crate::gate::{Gate, Picture, Verdict};
 use crate::link::Answers;
 use crate::meter::Meter;
+use crate::turns::Turns;
 
 /// The end of a rung where pictures go in.
 pub(crate) struct Rung {
@@ -34,11 +35,12 @@ pub(crate) struct Rung {
 }
 
 impl Rung {
-    /// Starts the encoder. `ended` gets a message after the last access unit.
+    /// Starts the encoder, which works when it has one of the `turns`. `ended` gets a message after the last access unit.
     pub(crate) fn start(
         plan: &VideoRung,
         gate: Gate,
         meter: Arc<Meter>,
+        turns: &Turns,
         outlet: Outlet,
         ended: Sender<()>,
     ) -> Result<Self, Fault> {
@@ -52,6 +54,7 @@ impl Rung {
         elements.extend(encoder::elements(plan.encoder, plan.bitrate)?);
         let answers = outlet.answers.clone();
         let chain = Chain::start(None, &elements, outlet.callbacks(ended), &answers)?;
+        turns.rule(&chain.source);
         Ok(Self { chain, gate, meter, answers, filters, scale, begun: false })
     }
 

@@ -20,6 +20,7 @@ use crate::link::Answers;
 use crate::meter::{Count, Meter};
 use crate::rung::{Outlet, Rung};
 use crate::thumbnail::Thumbnails;
+use crate::turns::Turns;
 
 /// How long a wait for room lasts before the clock is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -151,13 +152,14 @@ impl Show {
         ended: &Sender<()>,
     ) -> Result<Self, Fault> {
         let frame = plan.frame_ticks.map(|ticks| Duration::from_secs(1) * ticks / plan.source.timescale);
+        let turns = Turns::new();
         let rung = |(plan, meter): (&plan::VideoRung, &Arc<Meter>)| {
             let gate = Gate::new(plan.after, frame, Duration::ZERO);
             let awake = shared.clone();
             let shown = Box::new(move || awake.progress.notify_all());
             let outlet = Outlet { answers: answers.clone(), meter: meter.clone(), clock, shown };
             let ended = ended.clone();
-            Rung::start(plan, gate, meter.clone(), outlet, ended)
+            Rung::start(plan, gate, meter.clone(), &turns, outlet, ended)
         };
         Ok(Self {
             clock,
