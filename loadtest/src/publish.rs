@@ -222,7 +222,7 @@ fn calls(options: &Options, servers: &[(Target, SocketAddr)]) -> Result<Vec<Call
         return Err(Error::Argument {
             what: "name for several channels",
             value: options.channels.clone(),
-            expected: "a name with {n} in it for the publisher's number, like cam{n}",
+            expected: "a name with {number} in it for the publisher's number, like cam{number}",
         });
     }
     let dealt = servers.iter().cycle().take(count).enumerate();
@@ -290,12 +290,12 @@ mod tests {
     #[test]
     fn publishers_are_dealt_out_to_the_urls() {
         assert_eq!(
-            called("rtmp://[::1]/live srt://[::1]:9 --publishers 3 --key s{n}").unwrap(),
+            called("rtmp://[::1]/live srt://[::1]:9 --publishers 3 --key s{number}").unwrap(),
             ["cam1 rtmp://[::1]:1935/live s1", "cam2 srt://[::1]:9 s2", "cam3 rtmp://[::1]:1935/live s3"]
         );
         assert_eq!(called("srt://[::1]:9 --channels main").unwrap(), ["main srt://[::1]:9 "]);
         let error = called("srt://[::1]:9 --channels main --publishers 2").unwrap_err();
-        insta::assert_snapshot!(error, @r#""main" is not a name for several channels: a name with {n} in it for the publisher's number, like cam{n}"#);
+        insta::assert_snapshot!(error, @r#""main" is not a name for several channels: a name with {number} in it for the publisher's number, like cam{number}"#);
     }
 
     #[test]
