@@ -23,6 +23,8 @@ use crate::{Metrics, Publish};
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// TCP connections that wait to be accepted.
 const BACKLOG: i32 = 128;
+/// How many ports of the system's choice are tried for one that is free for datagrams and for connections.
+const ANY_PORT_ATTEMPTS: usize = 16;
 
 /// Limits on who may publish and how long a peer may take, and where we say that we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,18 +66,13 @@ impl Default for Settings {
     }
 }
 
-/// Listens on `address`: for datagrams, and for TCP connections (RFC 6544) on the same port. Within a Tokio runtime.
+/// Listens on `address`: for datagrams, and for TCP connections (RFC 6544) on the same port, if that is free.
+/// With a port of 0, on one that is free for both. Within a Tokio runtime.
 pub async fn bind(address: SocketAddr, settings: Settings) -> io::Result<Bound> {
     let identity = Identity::generate().map_err(io::Error::other)?;
-    let udp = bind_udp(address)?;
+    let attempts = if address.port() == 0 { ANY_PORT_ATTEMPTS } else { 1 };
+    let (udp, tcp) = bind_both(attempts, || bind_udp(address))?;
     let address = udp.local_addr()?;
-    let tcp = match bind_tcp(address) {
-        Ok(listener) => Some(listener),
-        Err(error) => {
-            warn!("WebRTC is served by UDP alone: cannot listen for TCP connections on {address}: {error}");
-            None
-        }
-    };
     let reachable = Reachable { addresses: announced(address, &settings.announced).await, tcp: tcp.is_some() };
     Ok(Bound { address, udp, tcp, reachable, identity, settings })
 }
@@ -129,6 +126,28 @@ impl Bound {
     }
 }
 
+/// A socket for datagrams of `candidates`, and a listener for TCP connections on the port of it, if there is one of so many
+/// `attempts` whose port is free for both.
+fn bind_both(
+    attempts: usize,
+    mut candidates: impl FnMut() -> io::Result<UdpSocket>,
+) -> io::Result<(UdpSocket, Option<TcpListener>)> {
+    // Those that do not do are kept until one does, or the system might offer the same port again.
+    let mut refused = Vec::new();
+    loop {
+        let udp = candidates()?;
+        let address = udp.local_addr()?;
+        match bind_tcp(address) {
+            Ok(listener) => return Ok((udp, Some(listener))),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && refused.len() + 1 < attempts => refused.push(udp),
+            Err(error) => {
+                warn!("WebRTC is served by UDP alone: cannot listen for TCP connections on {address}: {error}");
+                return Ok((udp, None));
+            }
+        }
+    }
+}
+
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
@@ -175,4 +194,45 @@ async fn own_address(any: IpAddr, far: IpAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).await.ok()?;
     socket.connect((far, 9)).await.ok()?;
     socket.local_addr().ok().map(|address| address.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loopback(port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    /// Sockets, the first two of which have ports that somebody listens at for connections already; and who that is.
+    fn candidates() -> (Vec<TcpListener>, impl FnMut() -> io::Result<UdpSocket>) {
+        let mut taken = Vec::new();
+        let mut sockets = Vec::new();
+        while taken.len() < 2 {
+            let udp = bind_udp(loopback(0)).unwrap();
+            if let Ok(listener) = bind_tcp(udp.local_addr().unwrap()) {
+                taken.push(listener);
+                sockets.push(udp);
+            }
+        }
+        let mut sockets = sockets.into_iter();
+        (taken, move || sockets.next().map_or_else(|| bind_udp(loopback(0)), Ok))
+    }
+
+    #[tokio::test]
+    async fn a_port_of_the_systems_choice_is_free_for_both() {
+        let (taken, candidates) = candidates();
+        let (udp, tcp) = bind_both(ANY_PORT_ATTEMPTS, candidates).unwrap();
+        let address = udp.local_addr().unwrap();
+        assert_eq!(tcp.map(|listener| listener.local_addr().unwrap()), Some(address));
+        assert!(taken.iter().all(|listener| listener.local_addr().unwrap() != address));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_somebody_has_for_connections_is_served_for_datagrams() {
+        let (taken, candidates) = candidates();
+        let (udp, tcp) = bind_both(1, candidates).unwrap();
+        assert_eq!(udp.local_addr().unwrap(), taken[0].local_addr().unwrap());
+        assert!(tcp.is_none());
+    }
 }
