@@ -14,6 +14,7 @@ mod cores;
 mod directives;
 mod error;
 mod hold;
+mod http1;
 mod hub;
 mod listener;
 mod listing;

@@ -79,6 +79,12 @@ impl Progress {
         self.state().protocol == Protocol::Http1
     }
 
+    /// Whether nothing is asked for that has not been answered and taken.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.asked + state.out == 0 && state.writing.is_none()
+    }
+
     /// A write or a flush has to wait for the peer.
     pub(crate) fn writes(&self) {
         self.state().writing.get_or_insert_with(Instant::now);

@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use hyper::header::{HeaderMap, IF_RANGE, RANGE};
+use hyper::header::{ACCEPT_ENCODING, HeaderMap, IF_RANGE, RANGE};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
@@ -28,53 +28,93 @@ const LISTING_SECONDS: u64 = 1;
 /// All that is kept of a held request is what its answer depends on: the head is dropped first, and the connection's
 /// read buffer with it.
 pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>) -> Response<Body> {
-    let head = request.method() == Method::HEAD;
-    let wishes = Wishes::of(request.headers());
-    let fetched = fetch(hub, &request).await;
-    let (kind, sought) = seek(hub, &request, wishes);
+    let wishes = Wishes::of_headers(request.headers());
+    let quest = Quest::begin(hub, request.method(), request.uri().path(), request.uri().query(), wishes).await;
     drop(request);
-    let outcome = match fetched.and(sought) {
-        Ok(sought) => sought.answer(hub, wishes).await,
-        Err(error) => Err(error),
-    };
-    let response = outcome.unwrap_or_else(|error| response::error(&error));
-    hub.metrics().count_request(kind, response.status());
-    response::finish(response, head)
+    quest.answer(hub).await
 }
 
-/// On an edge, fetches the channel that is asked for where it is not there yet.
-async fn fetch<B>(hub: &Hub, request: &hyper::Request<B>) -> Result<(), Error> {
-    let asked = hub.follows().then(|| Request::parse(request.uri().path(), None).ok()).flatten();
-    match asked.as_ref().and_then(Request::channel) {
-        Some(channel) => hub.find(channel).await.map(drop),
-        None => Ok(()),
-    }
-}
-
-/// Whether it is the first request of a viewer: players load the multivariant playlist once.
-pub(crate) fn is_new_viewer<B>(request: &hyper::Request<B>) -> bool {
-    matches!(Request::parse(request.uri().path(), None), Ok(Request::Multivariant(_)))
+/// Whether a path is the first that a viewer asks for: players load the multivariant playlist once.
+pub(crate) fn is_new_viewer(path: &str) -> bool {
+    matches!(Request::parse(path, None), Ok(Request::Multivariant(_)))
 }
 
 /// What a new viewer is told that is to come again after so many seconds.
-pub(crate) fn turn_away<B>(hub: &Hub, request: &hyper::Request<B>, retry_after: u64) -> Response<Body> {
+pub(crate) fn turn_away(hub: &Hub, method: &Method, retry_after: u64) -> Response<Body> {
     let response = response::error(&Error::Crowded { retry_after });
     hub.metrics().count_request(Kind::Multivariant, response.status());
-    response::finish(response, request.method() == Method::HEAD)
+    response::finish(response, method == Method::HEAD)
 }
 
 /// What the headers of a request say about the form of its answer.
 #[derive(Debug, Clone, Copy)]
-struct Wishes {
+pub(crate) struct Wishes {
     gzip: bool,
     range: Option<Range>,
 }
 
 impl Wishes {
-    fn of(headers: &HeaderMap) -> Self {
-        let range = headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(Range::parse);
+    /// By the values of `Accept-Encoding`, that of `Range`, and whether there is an `If-Range`.
+    pub(crate) fn new<'a>(
+        accept_encoding: impl IntoIterator<Item = &'a str>,
+        range: Option<&str>,
+        conditional: bool,
+    ) -> Self {
         // RFC 9110 13.1.5: a validator that does not match makes the range void, and no response here carries one.
-        Self { gzip: accept::gzip(headers), range: range.filter(|_| !headers.contains_key(IF_RANGE)) }
+        let range = range.filter(|_| !conditional).and_then(Range::parse);
+        Self { gzip: accept::gzip(accept_encoding), range }
+    }
+
+    fn of_headers(headers: &HeaderMap) -> Self {
+        let accept_encoding = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+        let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+        Self::new(accept_encoding, range, headers.contains_key(IF_RANGE))
+    }
+}
+
+/// A request without its head.
+pub(crate) struct Quest {
+    head: bool,
+    wishes: Wishes,
+    kind: Kind,
+    sought: Result<Sought, Error>,
+}
+
+impl Quest {
+    /// Reads what is asked for. On an edge, fetches the channel first where it is not there yet.
+    pub(crate) async fn begin(hub: &Hub, method: &Method, path: &str, query: Option<&str>, wishes: Wishes) -> Self {
+        let (kind, sought) = match *method {
+            Method::GET | Method::HEAD => match Request::parse(path, query) {
+                Ok(asked) => {
+                    let fetched = fetch(hub, &asked).await;
+                    (asked.kind(), fetched.and_then(|()| find(hub, asked, wishes.gzip)))
+                }
+                Err(error) => (Kind::Other, Err(error)),
+            },
+            Method::OPTIONS => (Kind::Preflight, Ok(Sought::Found(response::preflight()))),
+            _ => (Kind::Other, Err(Error::Method)),
+        };
+        Self { head: method == Method::HEAD, wishes, kind, sought }
+    }
+
+    /// What is found, as soon as it exists.
+    pub(crate) async fn answer(self, hub: &Hub) -> Response<Body> {
+        let Self { head, wishes, kind, sought } = self;
+        let outcome = match sought {
+            Ok(sought) => sought.answer(hub, wishes).await,
+            Err(error) => Err(error),
+        };
+        let response = outcome.unwrap_or_else(|error| response::error(&error));
+        hub.metrics().count_request(kind, response.status());
+        response::finish(response, head)
+    }
+}
+
+/// On an edge, fetches the channel that is asked for where it is not there yet.
+async fn fetch(hub: &Hub, asked: &Request<'_>) -> Result<(), Error> {
+    match asked.channel() {
+        Some(channel) if hub.follows() => hub.find(channel).await.map(drop),
+        _ => Ok(()),
     }
 }
 
@@ -99,18 +139,6 @@ enum Sought {
 
 fn here(hub: &Hub, name: &ChannelName) -> Result<Arc<Channel>, Error> {
     hub.channel(name).ok_or_else(|| Error::NotLive { channel: name.clone() })
-}
-
-/// What a request asks for, and where that is.
-fn seek<B>(hub: &Hub, request: &hyper::Request<B>, wishes: Wishes) -> (Kind, Result<Sought, Error>) {
-    match *request.method() {
-        Method::GET | Method::HEAD => match Request::parse(request.uri().path(), request.uri().query()) {
-            Ok(asked) => (asked.kind(), find(hub, asked, wishes.gzip)),
-            Err(error) => (Kind::Other, Err(error)),
-        },
-        Method::OPTIONS => (Kind::Preflight, Ok(Sought::Found(response::preflight()))),
-        _ => (Kind::Other, Err(Error::Method)),
-    }
 }
 
 fn find(hub: &Hub, asked: Request<'_>, gzip: bool) -> Result<Sought, Error> {

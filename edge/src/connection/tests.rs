@@ -157,13 +157,10 @@ async fn a_viewer_that_takes_each_answer_in_time_may_go_on_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_never_completes_a_head_is_cut_off() {
     const TIMEOUT: Duration = Settings::HEAD_TIMEOUT;
-    // Who has begun to ask has as long again.
-    for (opening, after) in
-        [("", TIMEOUT), ("PRI * HTTP", TIMEOUT), ("GET / HTTP/1.1\r\nHost: edge.test\r\n", 2 * TIMEOUT)]
-    {
+    for opening in ["", "PRI * HTTP", "GET / HTTP/1.1\r\nHost: edge.test\r\n"] {
         let (pipe, mut far) = Pipe::of(64);
         far.write_all(opening.as_bytes()).await.unwrap();
-        assert_eq!(pipe.hung_up().await, (after, 0), "{opening:?}");
+        assert_eq!(pipe.hung_up().await, (TIMEOUT, 0), "{opening:?}");
     }
 }
 

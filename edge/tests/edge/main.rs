@@ -7,6 +7,7 @@ mod crowd;
 mod forms;
 mod hints;
 mod hostile;
+mod http1;
 mod https;
 mod replication;
 mod responses;

@@ -28,7 +28,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(settings: Settings) -> Self {
+    pub(crate) fn start(settings: Settings) -> Self {
         Self::start_with(settings, Listener::from)
     }
 
