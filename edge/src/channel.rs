@@ -26,7 +26,7 @@ use crate::replication::log::{Content as Logged, Entry};
 use crate::replication::proof::{self, Proof, Provable};
 use crate::replication::{Clock, Log, Mark, wire};
 use crate::settings::Settings;
-use crate::spool::{self, Folder};
+use crate::spool::{self, Archive};
 use crate::steering::Steering;
 use crate::text::Text;
 use crate::thumbnail::Thumbnail;
@@ -140,8 +140,7 @@ pub(crate) struct Channel {
     /// ...and how many seconds later somebody last asked for something.
     asked: AtomicU64,
     metrics: Metrics,
-    /// Where segments far from the live edge are kept; `None`: in memory.
-    folder: Option<Folder>,
+    archive: Archive,
     /// By which pathways viewers get it; `None`: they stay where they are.
     steering: Option<Steering>,
 }
@@ -157,6 +156,8 @@ pub(crate) enum Content {
         /// In bytes.
         len: u64,
     },
+    /// A segment that the origins have.
+    Away,
 }
 
 /// A media playlist that has what a viewer asks for.
@@ -191,7 +192,7 @@ impl Channel {
         presentation: Arc<Presentation>,
         settings: &Settings,
         metrics: Metrics,
-        folder: Option<Folder>,
+        archive: Archive,
     ) -> Self {
         // RFC 8216bis 6.2.5.2: no request is held for more than three target durations.
         let holds = Holds::new(settings, presentation.three_targets(), metrics.clone());
@@ -208,7 +209,7 @@ impl Channel {
             opened,
             asked: AtomicU64::new(0),
             metrics,
-            folder,
+            archive,
             steering: None,
         }
     }
@@ -257,10 +258,10 @@ impl Channel {
         let rendition = self.rendition(id)?;
         let judge = |state: &Media| match rendition.window().find(name) {
             Found::Ready(resource) => Some(Ok(Content::Here(resource))),
-            Found::Offloaded { msn, len } => {
-                let file = self.folder.as_ref().map(|folder| Content::File { path: folder.path(id, msn), len });
-                Some(file.ok_or_else(|| self.missing()))
-            }
+            Found::Offloaded { msn, len } => Some(Ok(match &self.archive {
+                Archive::Files(folder) => Content::File { path: folder.path(id, msn), len },
+                Archive::Memory | Archive::Origins => Content::Away,
+            })),
             Found::Missing if state.edge.ended => Some(Err(Error::Ended { channel: self.name.clone() })),
             Found::Missing => Some(Err(self.missing())),
             Found::Next => state.closed.map(|why| Err(self.closed(why))),
@@ -456,15 +457,28 @@ impl Channel {
         });
     }
 
-    /// Moves segments far from the live edge into files, and forgets those that nobody may ask for any more.
+    /// Moves segments far from the live edge out of memory, and forgets those that nobody may ask for any more.
     fn spool(&self, events: &[Event]) {
-        let Some(folder) = &self.folder else { return };
+        let ends = events.iter().any(|event| matches!(event, Event::SegmentEnd(_)));
+        let folder = match &self.archive {
+            Archive::Files(folder) => folder,
+            Archive::Origins if ends => {
+                for rendition in &self.renditions {
+                    let mut window = rendition.window();
+                    for far in window.offload(spool::DISTANCE) {
+                        window.offloaded(far.msn);
+                    }
+                }
+                return;
+            }
+            Archive::Memory | Archive::Origins => return,
+        };
         for (id, msn) in folder.settled() {
             if let Ok(rendition) = self.rendition(id) {
                 rendition.window().offloaded(msn);
             }
         }
-        if !events.iter().any(|event| matches!(event, Event::SegmentEnd(_))) {
+        if !ends {
             return;
         }
         for (id, rendition) in self.presentation.ids().zip(&self.renditions) {

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use dashmap::DashMap;
 use touchline_media::ChannelName;
 use touchline_packager::Presentation;
@@ -12,7 +13,7 @@ use crate::listing::Listing;
 use crate::metrics::Metrics;
 use crate::replication::Upstream;
 use crate::settings::Settings;
-use crate::spool::{Folder, Spool};
+use crate::spool::{Archive, Spool};
 use crate::steering::Steering;
 
 /// The channels that an edge serves. Clones share them.
@@ -62,8 +63,8 @@ impl Hub {
 
     /// Lets viewers into a channel, in place of whatever had its name, and hands out the one end that is written.
     pub fn open(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
-        let folder = self.folder(&name, &presentation);
-        let channel = Channel::new(name.clone(), presentation, &self.0.settings, self.0.metrics.clone(), folder);
+        let archive = self.archive(&name, &presentation);
+        let channel = Channel::new(name.clone(), presentation, &self.0.settings, self.0.metrics.clone(), archive);
         let channel = Arc::new(channel.steered(self.0.steering.get().cloned()));
         if let Some(before) = self.0.channels.insert(name, Arc::clone(&channel)) {
             before.close(Closed::Removed);
@@ -76,7 +77,8 @@ impl Hub {
 
     /// A channel that no viewer sees, and that counts nowhere.
     pub(crate) fn shadow(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
-        Writer::new(Arc::new(Channel::new(name, presentation, &self.0.settings, Metrics::default(), None)))
+        let archive = self.without_files();
+        Writer::new(Arc::new(Channel::new(name, presentation, &self.0.settings, Metrics::default(), archive)))
     }
 
     /// Takes a channel away, unless another has its name by now: its held requests are answered, and whoever asks again
@@ -151,9 +153,25 @@ impl Hub {
         self.0.channels.get(name).map(|channel| Arc::clone(&channel))
     }
 
-    fn folder(&self, channel: &ChannelName, presentation: &Presentation) -> Option<Folder> {
-        let folder = self.0.spool.as_ref()?.folder(channel, presentation.epoch, self.0.metrics.clone());
-        folder.inspect_err(|error| tracing::error!(%channel, "segments stay in memory: no thread can be started to write them: {error}")).ok()
+    /// A segment that is not here: from an origin, if there is one.
+    pub(crate) async fn pull(&self, channel: &Channel, path: &str) -> Result<Bytes, Error> {
+        let upstream = self.0.upstream.get().ok_or_else(|| channel.missing())?;
+        upstream.segment(channel.name(), path).await
+    }
+
+    fn archive(&self, channel: &ChannelName, presentation: &Presentation) -> Archive {
+        let Some(spool) = &self.0.spool else { return self.without_files() };
+        spool.folder(channel, presentation.epoch, self.0.metrics.clone()).map_or_else(
+            |error| {
+                tracing::error!(%channel, "no thread can be started that writes segments to files: {error}");
+                self.without_files()
+            },
+            Archive::Files,
+        )
+    }
+
+    fn without_files(&self) -> Archive {
+        if self.follows() { Archive::Origins } else { Archive::Memory }
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

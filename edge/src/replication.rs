@@ -18,6 +18,7 @@ mod metrics;
 mod origin;
 mod outlet;
 pub(crate) mod proof;
+mod pull;
 mod replica;
 pub mod wire;
 

@@ -179,7 +179,7 @@ impl Sought {
                 Ok(response::text(&text, response::PLAYLIST, lifetime, wishes.gzip))
             }
             Self::Playlist { channel, id, directives } => playlist(&channel, id, directives, wishes.gzip).await,
-            Self::Resource { channel, id, media, name } => resource(&channel, id, media, name, wishes.range).await,
+            Self::Resource { channel, id, media, name } => resource(hub, &channel, id, media, name, wishes.range).await,
         }
     }
 }
@@ -228,6 +228,7 @@ async fn playlist(
 }
 
 async fn resource(
+    hub: &Hub,
     channel: &Channel,
     id: RenditionId,
     media: MediaKind,
@@ -239,13 +240,21 @@ async fn resource(
         Content::Here(Resource::Chunks(chunks)) => chunks.into(),
         Content::File { path, len } => match spawn_blocking(|| File::open(path)).await {
             Ok(Ok(file)) => Body::file(file, len),
-            // It was lost, or its time ran out just now.
-            Ok(Err(_)) | Err(_) => return Err(channel.missing()),
+            // It was lost, its time ran out just now, or it is from before this node followed.
+            Ok(Err(_)) | Err(_) => away(hub, channel, id, name).await?,
         },
+        Content::Away => away(hub, channel, id, name).await?,
     };
     let content_type = match media {
         MediaKind::Video => "video/mp4",
         MediaKind::Audio => "audio/mp4",
     };
     response::media(body, content_type, range)
+}
+
+/// A segment that this node does not have.
+async fn away(hub: &Hub, channel: &Channel, id: RenditionId, name: Name) -> Result<Body, Error> {
+    let rendition = channel.presentation().rendition(id).ok_or_else(|| channel.missing())?;
+    let path = format!("/live/{}/{}/{name}", channel.name(), rendition.name);
+    Ok(hub.pull(channel, &path).await?.into())
 }

@@ -24,6 +24,17 @@ const LOCK: &str = "touchline.lock";
 /// How the directory of a presentation ends.
 const SUFFIX: &str = ".spool";
 
+/// Where the segments of a channel are that are far from the live edge.
+#[derive(Debug)]
+pub(crate) enum Archive {
+    /// In memory, as the others.
+    Memory,
+    /// In files.
+    Files(Folder),
+    /// On the origins, which are asked for them.
+    Origins,
+}
+
 /// A directory that this process alone keeps segments in. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Spool(Arc<Inner>);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -12,8 +13,9 @@ use touchline_media::ChannelName;
 use tracing::{Instrument as _, debug, info, info_span};
 
 use super::outlet::{self, PREFIX, VERSION};
+use super::pull::Pulls;
 use super::replica::{Replica, Standing};
-use super::{Directory, Origin};
+use super::{Directory, Metrics, Origin};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::listing::Listing;
@@ -71,6 +73,8 @@ pub(crate) struct Upstream {
     standings: Mutex<HashMap<ChannelName, watch::Receiver<Standing>>>,
     /// Whether an origin has ever answered.
     ready: watch::Sender<bool>,
+    pulls: Pulls,
+    metrics: Metrics,
 }
 
 /// What the origins have.
@@ -103,6 +107,8 @@ impl Fleet {
             wishes: sender,
             standings: Mutex::default(),
             ready: watch::Sender::new(false),
+            pulls: Pulls::new(),
+            metrics: hub.metrics().replication.clone(),
         });
         hub.follow(Arc::clone(&upstream));
         Self { hub, upstream, settings, wishes }
@@ -216,6 +222,11 @@ impl Upstream {
             }
         };
         timeout(OPENING, opening).await.unwrap_or_else(|_| Err(Error::Unreachable { channel: channel() }))
+    }
+
+    /// The segment at a path, as viewers ask for it, of a channel that is open.
+    pub(crate) async fn segment(&self, channel: &ChannelName, path: &str) -> Result<Bytes, Error> {
+        self.pulls.get(&self.origins, channel, path, &self.metrics).await
     }
 
     /// The channels that are live on the origins.

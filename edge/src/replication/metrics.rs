@@ -20,6 +20,8 @@ pub struct Metrics {
     pub followed: Gauge,
     /// Bytes that came from origins.
     pub received_bytes: Counter,
+    /// Segments far from the live edge that came when viewers asked for them.
+    pub pulled: Counter,
     /// Batches that came.
     pub batches: Counter,
     /// From when the first origin had a batch until it was served here, in seconds, by the clocks of both machines.
@@ -56,6 +58,7 @@ impl Default for Metrics {
             refused: Counter::default(),
             followed: Gauge::default(),
             received_bytes: Counter::default(),
+            pulled: Counter::default(),
             batches: Counter::default(),
             seconds: Histogram::new(buckets),
             connects: Counter::default(),
@@ -81,6 +84,7 @@ impl Metrics {
         registry.register("refused", "Requests to follow that had not the secret", self.refused.clone());
         registry.register("followed_channels", "Channels that this node follows", self.followed.clone());
         registry.register("received_bytes", "Bytes that came from origins", self.received_bytes.clone());
+        registry.register("pulled_segments", "Segments that came when viewers asked for them", self.pulled.clone());
         registry.register("batches", "Batches that came from origins", self.batches.clone());
         registry.register("seconds", "From the first origin to being served here", self.seconds.clone());
         registry.register("connects", "Connections to origins that were tried", self.connects.clone());

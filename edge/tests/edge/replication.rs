@@ -7,11 +7,12 @@ use hyper::StatusCode;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use touchline_edge::replication::{self, Access, Address, Fleet, Origin};
-use touchline_edge::{Hub, Metrics, Settings, Site, listen, serve};
+use touchline_edge::{Hub, Kind, Metrics, RequestLabels, Settings, Site, listen, serve};
 use touchline_media::Secret;
 use touchline_tls::Trust;
 
 use crate::sockets::until;
+use crate::spool::{Spooling, segment};
 use crate::stage::{Seen, Stage, get};
 
 const SECRET: &str = "correct horse battery";
@@ -71,6 +72,14 @@ impl Node {
         for task in self.tasks.drain(..) {
             task.abort();
             let _ = task.await;
+        }
+    }
+
+    /// Is gone once all connections have ended.
+    async fn end(mut self) {
+        self.shutdown.cancel();
+        for task in self.tasks.drain(..) {
+            task.await.unwrap();
         }
     }
 
@@ -173,6 +182,41 @@ async fn an_edge_is_the_origin_of_another() {
     stage.end();
     edge.catch_up(&origin).await;
     assert!(edge.lists().await[1].ends_with("#EXT-X-ENDLIST\n"));
+}
+
+fn segments_served(node: &Node) -> u64 {
+    node.metrics.requests.get_or_create(&RequestLabels { kind: Kind::Segment, status: 200 }).get()
+}
+
+#[tokio::test]
+async fn a_segment_that_the_origin_has_in_a_file_is_fetched_once_for_all_who_ask() {
+    let mut spooling = Spooling::after(50).await;
+    let origin = Node::of(&spooling.stage);
+    let relay = Node::edge(&[&origin]);
+    let edge = Node::edge(&[&relay]);
+    edge.catch_up(&origin).await;
+    let (one, two, three) = (segment(100), segment(100), segment(101));
+    let (one, two, three) = tokio::join!(edge.get(&one), edge.get(&two), edge.get(&three));
+    assert_eq!((segments_served(&origin), segments_served(&relay), segments_served(&edge)), (2, 2, 3));
+    assert_eq!((edge.metrics.replication.pulled.get(), relay.metrics.replication.pulled.get()), (2, 2));
+    for (seen, path) in [(one, segment(100)), (two, segment(100)), (three, segment(101))] {
+        assert_eq!((seen.status, seen.body), (StatusCode::OK, origin.get(&path).await.body), "{path}");
+    }
+
+    // What the edge has been told of when it was new, it keeps no longer than the origin keeps it in memory.
+    let near = segment(149);
+    assert_eq!(edge.get(&near).await.status, StatusCode::OK);
+    assert_eq!(edge.metrics.replication.pulled.get(), 2);
+    spooling.segments(40).await;
+    edge.catch_up(&origin).await;
+    assert_eq!(edge.get(&near).await.body, origin.get(&near).await.body);
+    assert_eq!(edge.metrics.replication.pulled.get(), 3);
+
+    // Without any origin, what is not here cannot be had; what is, can.
+    relay.end().await;
+    let (there, gone) = (edge.get(&near).await, edge.get(&segment(148)).await);
+    assert_eq!((there.status, gone.status), (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE));
+    assert!(gone.text().contains("no origin answers"), "{}", gone.text());
 }
 
 #[tokio::test]

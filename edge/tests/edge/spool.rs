@@ -19,19 +19,19 @@ const WINDOW: Duration = Duration::from_mins(2);
 /// How many of fifty segments of two seconds end further than a minute from the end.
 const FAR: i64 = 19;
 
-fn segment(msn: u64) -> String {
+pub(crate) fn segment(msn: u64) -> String {
     format!("/live/main/video/{}", Stage::name(&format!("seg{msn}"), "m4s"))
 }
 
 /// A channel that has been on for a while, and the directory that it keeps segments in.
-struct Spooling {
-    stage: Stage,
+pub(crate) struct Spooling {
+    pub(crate) stage: Stage,
     dir: TempDir,
 }
 
 impl Spooling {
     /// Segments of two seconds, 100 and those that follow.
-    async fn after(segments: u64) -> Self {
+    pub(crate) async fn after(segments: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let metrics = Metrics::default();
         let spool = Spool::open(dir.path().into()).unwrap();
@@ -43,7 +43,7 @@ impl Spooling {
     }
 
     /// More of them; each is written before the next comes.
-    async fn segments(&mut self, count: u64) {
+    pub(crate) async fn segments(&mut self, count: u64) {
         for _ in 0..count {
             self.stage.parts(10);
             self.stage.end_segment();
