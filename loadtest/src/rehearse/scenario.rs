@@ -323,8 +323,9 @@ part_p99 = "300ms"
     }
 
     #[test]
-    fn the_scenario_that_comes_with_it_is_good() {
-        let text = include_str!("../../scenarios/small.toml");
-        assert_eq!(Scenario::parse(text).err(), None);
+    fn the_scenarios_that_come_with_it_are_good() {
+        for text in [include_str!("../../scenarios/small.toml"), include_str!("../../scenarios/failover.toml")] {
+            assert_eq!(Scenario::parse(text).err(), None);
+        }
     }
 }
