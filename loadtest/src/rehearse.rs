@@ -37,7 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Rehearse an event: start servers and a feed, let a crowd come, let things go wrong, and say go or no go.
 ///
-/// The scenario is a file that names processes, groups of viewers, faults and what is good enough; `loadtest/scenarios` has two to begin with.
+/// The scenario is a file that names processes, groups of viewers, faults and what is good enough; `loadtest/scenarios` has some to begin with.
 /// All mistakes in it are told at once. The report is a page with plots and a file for programs. Exits with 0 for go, with 1 for no go, and
 /// with 2 when the rehearsal could not be held.
 #[derive(Args, Clone, Debug)]
