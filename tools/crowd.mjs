@@ -3,7 +3,7 @@
 //
 //   tools/crowd.mjs target/release [--viewers 100,500,1000] [--parts 200ms,500ms] [--seconds 20] [--http2] [--peers FOLDER] > docs/crowd.md
 //
-// Needs ffmpeg. With --peers, a folder with `mediamtx` in it, that serves the same file in the same run. The machine should
+// Needs ffmpeg. With --peers, a folder with `mediamtx` or `multimux` in it, these serve the same file in the same run. The machine should
 // have nothing else to do: the page says how busy it was.
 
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -91,7 +91,10 @@ async function touchline(part, file) {
 /** Other servers that are there. */
 async function peers() {
   if (!values.peers) return [];
-  const known = [{ name: 'mediamtx', begin: mediamtx }];
+  const known = [
+    { name: 'mediamtx', begin: mediamtx },
+    { name: 'multimux', begin: multimux },
+  ];
   const there = await Promise.all(known.map(({ name }) => access(join(values.peers, name)).then(() => true, () => false)));
   return known.filter((_, index) => there[index]);
 }
@@ -104,7 +107,20 @@ async function mediamtx(part, file) {
   await writeFile(config, ['logLevel: error', ...off, `rtmpAddress: 127.0.0.1:${rtmp}`, ...hls, 'paths:', '  all_others:', ''].join('\n'));
   const server = start(join(values.peers, 'mediamtx'), [config]);
   await sleep(1_000);
-  return { process: server, url: `http://127.0.0.1:${http}/main/index.m3u8`, feed: publish(file, ['flv', `rtmp://127.0.0.1:${rtmp}/main`]) };
+  // Without it, each viewer is sent on once to see whether it keeps cookies.
+  const url = `http://127.0.0.1:${http}/main/index.m3u8?cookieCheck=1`;
+  return { process: server, url, feed: publish(file, ['flv', `rtmp://127.0.0.1:${rtmp}/main`]) };
+}
+
+async function multimux(part, file) {
+  const [http, rtmp] = [18_889, 11_936];
+  const config = join(folder.path, 'multimux.json');
+  const routes = [{ name: 'main', input: { type: 'rtmp', listen: `127.0.0.1:${rtmp}` }, outputs: ['llhls'] }];
+  const bounds = { part_target_ms: parseInt(part, 10), target_duration_secs: 2, max_concurrent_requests: 100_000 };
+  await writeFile(config, JSON.stringify({ bind: `127.0.0.1:${http}`, ...bounds, routes }));
+  const server = start(join(values.peers, 'multimux'), ['--config', config]);
+  await sleep(1_000);
+  return { process: server, url: `http://127.0.0.1:${http}/main/master.m3u8`, feed: publish(file, ['flv', `rtmp://127.0.0.1:${rtmp}/live/main`]) };
 }
 
 function page(rows) {
