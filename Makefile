@@ -19,7 +19,7 @@ NATS := $(BIN)/tools/nats-server-$(NATS_VERSION)/bin/nats-server
 # What publishes by WHIP and by Enhanced RTMP: Debian's does neither.
 FFMPEG_9 := $(BIN)/ffmpeg-9/ffmpeg
 # What stands in front of a server.
-TO_CACHE := varnishd:varnish nginx:nginx-light curl:curl openssl:openssl
+TO_CACHE := varnishd:varnish nginx:nginx-light traffic_server:trafficserver curl:curl openssl:openssl
 TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
 
 .PHONY: help build web demo cluster test check bench clean

@@ -13,7 +13,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { answers, cpuSeconds, encode, end, family, freePort, insert, metrics, need, publish, run, serve, sleep, start, table, temporary, until } from './server.mjs';
+import { answers, cpuSeconds, edge, encode, end, family, freePort, insert, metrics, need, publish, run, serve, sleep, start, table, temporary, until } from './server.mjs';
 
 /** After the feed has begun, until the window is as long as it gets: 30 s are not needed, delta updates are. */
 const LEAD_IN_MS = 15_000;
@@ -38,7 +38,7 @@ const [viewers, seconds] = [Number(values.viewers), Number(values.seconds)];
 /** What may stand in front. Each begins one before a server, and says where it listens and which processes it is. */
 const FRONTS = {
   none: { name: 'nothing', begin: (server) => ({ url: server.watch, processes: [server.process] }) },
-  edge: { name: '`touchline edge`', begin: edge },
+  edge: { name: '`touchline edge`', begin: touchlineEdge },
   varnish: { name: 'Varnish 7.1, `deploy/varnish`', begin: varnish },
   ats: { name: 'Traffic Server 9.2, `deploy/ats`', begin: trafficServer },
   nginx: { name: 'nginx 1.22, `deploy/nginx`: nothing is kept', begin: nginx },
@@ -135,14 +135,9 @@ async function edited(name, ...replacements) {
   return text;
 }
 
-async function edge(server) {
-  const listen = ['--http', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
-  const child = start(join(binaries, 'touchline'), ['edge', '--origin', server.watch, ...listen]);
-  for await (const text of child.stdout) {
-    const [, url] = /^watch\s+(\S+?)\/?\s/m.exec(String(text)) ?? [];
-    if (url) return { url, processes: [child] };
-  }
-  throw new Error(`touchline edge ended before it listened: ${child.said}`);
+async function touchlineEdge(server) {
+  const { process, watch } = await edge(binaries, [server]);
+  return { url: watch, processes: [process] };
 }
 
 async function varnish(server) {

@@ -65,7 +65,7 @@ async function measure({ name, begin }, part, file) {
       console.error(`crowd: ${viewers} viewers of ${name} with parts of ${part}`);
       const report = await watch(url, viewers, server.pid);
       rows.push({ name, part, viewers, ...report });
-      if (report.people.stalled_share > 0.5) break;
+      if (report.people.stalled_share > 0.5 || report.people.never_played > viewers / 2) break;
       await sleep(BETWEEN_MS);
     }
   } finally {
@@ -126,13 +126,13 @@ async function multimux(part, file) {
 function page(rows) {
   const head = [
     'server', 'parts', 'viewers', 'server: us per viewer and second', 'us per request', 'kB per viewer', 'parts late, ms: p50 / p99 / p99.9',
-    'fan-out, ms: p50 / p99', 'startup p95, ms', 'viewers stalled', 'behind live p50 / p95, s', 'generator: us per viewer and second', 'its lag p99, ms', 'machine busy',
+    'fan-out, ms: p50 / p99', 'startup p95, ms', 'viewers stalled', 'never played', 'behind live p50 / p95, s', 'generator: us per viewer and second', 'its lag p99, ms', 'machine busy',
   ];
   const ms = (value) => value.toFixed(1);
   const lines = rows.map(({ name, part, viewers, steady, whole, people, server, generator, machine_busy: busy }) => [
     name, part, viewers, server?.cpu_us_per_viewer.toFixed(0) ?? '', server?.cpu_us_per_request.toFixed(1) ?? '', server ? (server.resident_per_viewer / 1e3).toFixed(1) : '',
     `${ms(steady.part.p50_ms)} / ${ms(steady.part.p99_ms)} / ${ms(steady.part.p999_ms)}`, `${ms(steady.fan_out.p50_ms)} / ${ms(steady.fan_out.p99_ms)}`,
-    ms(whole.startup.p95_ms), `${(people.stalled_share * 100).toFixed(1)} %`, `${(steady.latency.p50_ms / 1e3).toFixed(2)} / ${(steady.latency.p95_ms / 1e3).toFixed(2)}`,
+    ms(whole.startup.p95_ms), `${(people.stalled_share * 100).toFixed(1)} %`, people.never_played, `${(steady.latency.p50_ms / 1e3).toFixed(2)} / ${(steady.latency.p95_ms / 1e3).toFixed(2)}`,
     generator.cpu_us_per_viewer.toFixed(0), ms(generator.lag_p99_ms), `${(busy * 100).toFixed(0)} %`,
   ]);
   return `# What a crowd takes

@@ -42,6 +42,19 @@ export async function serve(binaries, folder, config = '', log = 'info') {
   throw new Error(`touchline serve ended before it listened: ${process.said}`);
 }
 
+/** A `touchline edge` of these origins, and where it listens: `watch` and `admin`. */
+export async function edge(binaries, origins, ...args) {
+  const follow = origins.flatMap(({ watch }) => ['--origin', watch]);
+  const process = start(join(binaries, 'touchline'), ['edge', ...follow, '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args]);
+  const found = {};
+  for await (const line of createInterface(process.stdout)) {
+    const [, what, url] = /^(watch|admin)\s+(\S+?)\/?(?:\s|$)/.exec(line) ?? [];
+    if (what) found[what] = url;
+    if (found.watch && found.admin) return { process, ...found };
+  }
+  throw new Error(`touchline edge ended before it listened: ${process.said}`);
+}
+
 /** A process that is told to go when this one goes. What it says on its standard error is in `said`, line by line on `lines`. */
 export function start(program, args, environment = {}) {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...globalThis.process.env, ...environment } });

@@ -221,7 +221,7 @@ impl Channel {
 
     /// The multivariant playlist, as soon as there is one.
     pub(crate) async fn multivariant(&self) -> Result<Arc<Text>, Error> {
-        let judge = |state: &Multivariant| match &state.text {
+        let judge = |state: &Multivariant, _held| match &state.text {
             Some(text) => Some(Ok(Arc::clone(text))),
             None if state.ended => Some(Err(self.closed(Closed::Removed))),
             None => state.closed.map(|why| Err(self.closed(why))),
@@ -242,9 +242,11 @@ impl Channel {
             Err(_) if rendition.state.borrow().edge.ended => Directives::default(),
             Err(reason) => return Err(Error::Directives { channel: self.name.clone(), reason }),
         };
-        let judge = |state: &Media| match directives.until.judge(&state.edge) {
+        let judge = |state: &Media, held| match directives.until.judge(&state.edge) {
+            // Who has waited gets the same as all who have, however late its turn comes.
+            Verdict::Serve if held => Some(Ok(state.first(directives.until))),
             Verdict::Serve => {
-                let first = directives.until.is_awaited_at(&state.before);
+                let first = state.recent.back().is_some_and(|past| directives.until.is_awaited_at(&past.edge));
                 Some(Ok(Playlist { version: Arc::clone(&state.version), first }))
             }
             Verdict::TooFar => Some(Err(Error::TooFar { channel: self.name.clone() })),
@@ -256,7 +258,7 @@ impl Channel {
     /// A part, a segment or an init section; the part that comes next as soon as it exists (RFC 8216bis 6.2.6).
     pub(crate) async fn resource(&self, id: RenditionId, name: Name) -> Result<Content, Error> {
         let rendition = self.rendition(id)?;
-        let judge = |state: &Media| match rendition.window().find(name) {
+        let judge = |state: &Media, _held| match rendition.window().find(name) {
             Found::Ready(resource) => Some(Ok(Content::Here(resource))),
             Found::Offloaded { msn, len } => Some(Ok(match &self.archive {
                 Archive::Files(folder) => Content::File { path: folder.path(id, msn), len },

@@ -39,20 +39,20 @@ impl Holds {
     }
 
     /// What `judge` makes of the first state that it has an answer to: of the present one at once, else of each that
-    /// follows, while the request counts as held. Woken by changes alone.
+    /// follows and is seen, while the request counts as held: of which it is told. Woken by changes alone.
     pub(crate) async fn until<S, T>(
         &self,
         states: &watch::Sender<S>,
-        mut judge: impl FnMut(&S) -> Option<T>,
+        mut judge: impl FnMut(&S, bool) -> Option<T>,
     ) -> Result<T, Unfulfilled> {
-        if let Some(answer) = judge(&states.borrow()) {
+        if let Some(answer) = judge(&states.borrow(), false) {
             return Ok(answer);
         }
         let _held = self.hold()?;
         let mut states = states.subscribe();
         let answer = async {
             loop {
-                if let Some(answer) = judge(&states.borrow_and_update()) {
+                if let Some(answer) = judge(&states.borrow_and_update(), true) {
                     return answer;
                 }
                 if states.changed().await.is_err() {

@@ -145,7 +145,7 @@ struct Seen {
     objects: Mutex<BTreeMap<String, (u16, Bytes)>>,
     requests: AtomicUsize,
     waiting: AtomicUsize,
-    /// Whether one request of the cache's stands for all of the same.
+    /// Whether one request of the cache's stands for all of the same, in whatever form they take it.
     collapsed: bool,
 }
 
@@ -172,9 +172,9 @@ impl Seen {
         let answer = connection.get(&query, &headers).await;
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         // Who waited for a playlist gets it as it is when its turn comes (RFC 8216bis 6.2.5.2): a part later, perhaps.
-        // Only a cache has everybody get the same.
-        let grows = path.contains(".m3u8") && !self.collapsed;
-        let body = if grows { Bytes::new() } else { answer.body.clone() };
+        // And why there is no such part is another reason once the channel has ended. Only a cache has everybody get the same.
+        let same = self.collapsed || (answer.status == 200 && !path.contains(".m3u8"));
+        let body = if same { answer.body.clone() } else { Bytes::new() };
         let object = (answer.status.as_u16(), body);
         let mut objects = self.objects.lock().unwrap();
         let first = objects.entry(path.to_owned()).or_insert_with(|| object.clone());

@@ -1,6 +1,8 @@
 //! What stands between viewers and a server: the configurations of `deploy/`, with other addresses in them.
 
 use std::fs::{File, Permissions};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -33,7 +35,7 @@ impl Front {
         let mut varnish = Command::new("varnishd");
         varnish.args(["-F", "-T", "none", "-l", "1m", "-s", "malloc,256m", "-p", "backend_idle_timeout=20", "-a"]);
         varnish.arg(format!("{},HTTP", socket.display())).arg("-f").arg(config).arg("-n").arg(dir.path().join("work"));
-        Self::start(varnish, socket, dir)
+        Self::listening(varnish, socket, dir)
     }
 
     /// Listens for plain HTTP at `at`, and for TLS at [`Front::secure`].
@@ -64,7 +66,53 @@ impl Front {
         );
         let mut nginx = Command::new("nginx");
         nginx.arg("-p").arg(dir.path()).arg("-c").arg(config).args(["-g", "daemon off;"]);
-        Self::start(nginx, socket, dir)
+        Self::listening(nginx, socket, dir)
+    }
+
+    pub(crate) fn traffic_server(server: &Server) -> Self {
+        let dir = folder("touchline-ats-");
+        let root = dir.path().to_owned();
+        for name in ["etc", "run", "logs", "cache"] {
+            std::fs::create_dir(root.join(name)).unwrap();
+        }
+        // It is given the socket as its standard input, so that nobody else can take the port.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let ports = format!("server_ports STRING {}:fd=0\n", at.port());
+        let records = edited(
+            "ats/records.config",
+            &[("server_ports STRING 80\n", &ports), ("user_id STRING trafficserver", "user_id STRING #-1")],
+        );
+        std::fs::write(root.join("etc/records.config"), records).unwrap();
+        for name in ["remap.config", "touchline.regex"] {
+            let text = std::fs::read_to_string(deployed(&format!("ats/{name}"))).unwrap();
+            std::fs::write(root.join("etc").join(name), text.replace("127.0.0.1:8080", &server.http.to_string()))
+                .unwrap();
+        }
+        std::fs::write(root.join("etc/storage.config"), format!("{} 256M\n", root.join("cache").display())).unwrap();
+        let stock = ["/etc/trafficserver/ip_allow.yaml", "/etc/trafficserver/body_factory"];
+        support::run(Command::new("cp").arg("-r").args(stock).arg(root.join("etc")));
+        let places = [
+            ("prefix", ""),
+            ("sysconfdir", "etc"),
+            ("localstatedir", "run"),
+            ("runtimedir", "run"),
+            ("logdir", "logs"),
+            ("cachedir", "cache"),
+            ("datadir", ""),
+        ];
+        let mut runroot =
+            "bindir: /usr/bin\nsbindir: /usr/bin\nlibexecdir: /usr/lib/trafficserver/modules\n".to_owned();
+        for (name, place) in places {
+            runroot += &format!("{name}: {}\n", root.join(place).display());
+        }
+        std::fs::write(root.join("runroot.yaml"), runroot).unwrap();
+        let mut traffic_server = Command::new("traffic_server");
+        traffic_server.arg(format!("--run-root={}", root.join("runroot.yaml").display()));
+        traffic_server.stdin(OwnedFd::from(listener));
+        // The socket takes connections before it reads from them.
+        let answers = move || crate::http::answers(at);
+        Self::start(traffic_server, Address::Tcp(at), answers, dir)
     }
 
     /// Where nginx listens for TLS.
@@ -72,7 +120,12 @@ impl Front {
         self.dir.path().join("secure")
     }
 
-    fn start(mut command: Command, socket: PathBuf, dir: TempDir) -> Self {
+    fn listening(command: Command, socket: PathBuf, dir: TempDir) -> Self {
+        let there = socket.clone();
+        Self::start(command, Address::Unix(socket), move || UnixStream::connect(&there).is_ok(), dir)
+    }
+
+    fn start(mut command: Command, at: Address, ready: impl Fn() -> bool, dir: TempDir) -> Self {
         let log = dir.path().join("log");
         let said = File::create(&log).unwrap();
         let mut child = command
@@ -84,9 +137,9 @@ impl Front {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("{command:?}: {status}\n{}", std::fs::read_to_string(&log).unwrap());
             }
-            UnixStream::connect(&socket).is_ok()
+            ready()
         });
-        Self { child: Some(child), at: Address::Unix(socket), dir }
+        Self { child: Some(child), at, dir }
     }
 }
 
@@ -100,14 +153,18 @@ impl Drop for Front {
     }
 }
 
-/// A folder that the users of Varnish and nginx may enter too.
+/// A folder that the users of caches may enter too.
 fn folder(prefix: &str) -> TempDir {
     tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o755)).tempdir().unwrap()
 }
 
+fn deployed(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file)
+}
+
 /// A file of `deploy/` in which each of these, which it has once, is replaced.
 fn edited(file: &str, replacements: &[(&str, &str)]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+    let path = deployed(file);
     let mut text = std::fs::read_to_string(&path).unwrap();
     for (from, to) in replacements {
         assert_eq!(text.matches(from).count(), 1, "{from} in {}", path.display());

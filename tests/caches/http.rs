@@ -1,7 +1,9 @@
 //! A client that can be kept waiting.
 
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -10,6 +12,9 @@ use hyper::header::{HOST, HeaderMap};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
+
+/// How long something may take to answer before it is asked again.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where something listens.
 #[derive(Debug, Clone)]
@@ -27,6 +32,14 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+}
+
+/// Whether what listens there answers: a socket takes connections before anybody reads from them.
+pub(crate) fn answers(address: SocketAddr) -> bool {
+    let Ok(mut socket) = std::net::TcpStream::connect(address) else { return false };
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let asked = socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: live.example\r\nConnection: close\r\n\r\n");
+    asked.is_ok() && socket.read(&mut [0; 1]).is_ok_and(|read| read > 0)
 }
 
 impl Connection {

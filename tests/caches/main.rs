@@ -9,4 +9,5 @@ mod nginx;
 mod none;
 #[path = "../support/mod.rs"]
 mod support;
+mod traffic_server;
 mod varnish;

@@ -1,10 +1,12 @@
+use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use touchline_packager::{Event, Presentation, RenditionId, Report, Window};
 
-use super::Closed;
-use crate::directives::{self, LiveEdge};
+use super::{Closed, Playlist};
+use crate::directives::{self, LiveEdge, Until, Verdict};
 use crate::metrics::Metrics;
 use crate::replication::proof::Provable;
 use crate::replication::wire;
@@ -24,9 +26,36 @@ pub(super) struct Rendition {
 pub(super) struct Media {
     pub(super) version: Arc<Version>,
     pub(super) edge: LiveEdge,
-    /// Where the version before this one ends.
-    pub(super) before: LiveEdge,
+    /// The versions before this one, oldest first.
+    pub(super) recent: VecDeque<Past>,
     pub(super) closed: Option<Closed>,
+}
+
+/// A version that another has followed.
+#[derive(Debug, Clone)]
+pub(super) struct Past {
+    version: Arc<Version>,
+    /// Where it ends.
+    pub(super) edge: LiveEdge,
+}
+
+/// Past versions that are kept: as many as may come before somebody who is woken has been looked after.
+const RECENT: usize = 8;
+
+impl Media {
+    /// The first version that has what somebody waits for, as far back as is known.
+    pub(super) fn first(&self, until: Until) -> Playlist {
+        let past = self.recent.iter().map(|past| (&past.version, &past.edge));
+        let mut before = None;
+        for (version, edge) in past.chain([(&self.version, &self.edge)]) {
+            if until.judge(edge) == Verdict::Serve {
+                let first = before.is_some_and(|edge| until.is_awaited_at(edge));
+                return Playlist { version: Arc::clone(version), first };
+            }
+            before = Some(edge);
+        }
+        Playlist { version: Arc::clone(&self.version), first: false }
+    }
 }
 
 impl Rendition {
@@ -35,7 +64,7 @@ impl Rendition {
         let advance_part_limit = directives::advance_part_limit(presentation.part_target);
         let version = Arc::new(Version::new(window.playlist(&[]), metrics.clone()));
         let edge = edge(&window, advance_part_limit);
-        let state = watch::Sender::new(Media { version, edge, before: edge, closed: None });
+        let state = watch::Sender::new(Media { version, edge, recent: VecDeque::with_capacity(RECENT), closed: None });
         Self { window: Mutex::new(window), state, advance_part_limit, metrics }
     }
 
@@ -49,8 +78,12 @@ impl Rendition {
     pub(super) fn publish(&self, reports: &[Report]) {
         let (version, edge) = self.now(reports);
         self.state.send_modify(|state| {
-            state.before = std::mem::replace(&mut state.edge, edge);
-            state.version = version;
+            if state.recent.len() == RECENT {
+                state.recent.pop_front();
+            }
+            let past = Past { version: mem::replace(&mut state.version, version), edge: state.edge };
+            state.recent.push_back(past);
+            state.edge = edge;
         });
     }
 
@@ -82,7 +115,10 @@ impl Rendition {
         }
         let (version, edge) = self.now(&state.reports);
         // Nothing in it is new: which version was the first to have it, only the other node knows.
-        self.state.send_modify(|state| (state.version, state.edge, state.before) = (version, edge, edge));
+        self.state.send_modify(|state| {
+            (state.version, state.edge) = (version, edge);
+            state.recent.clear();
+        });
     }
 
     /// The end of this segment, with the newest version of the playlist.

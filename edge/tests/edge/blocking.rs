@@ -33,6 +33,25 @@ async fn msn_and_part_are_held_until_that_part_is_listed() {
     assert_eq!(playlist, stage.get(VIDEO).await.text(), "it is the whole current playlist");
 }
 
+/// As caches keep it for all who ask later.
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_gets_what_all_get_however_late_its_turn_comes() {
+    let mut stage = Stage::live();
+    let path = format!("{VIDEO}?_HLS_msn=101&_HLS_part=2");
+    let (mut prompt, mut late) = (pin!(stage.get(&path)), pin!(stage.get(&path)));
+    assert!(held(prompt.as_mut()).await && held(late.as_mut()).await);
+    stage.part();
+    let first = prompt.await;
+    stage.parts(2);
+    stage.end_segment();
+    stage.part();
+    let later = late.await;
+    assert_eq!((later.text(), &later.headers), (first.text(), &first.headers));
+    assert_eq!(first.header("cache-control"), "public, max-age=12");
+    let now = stage.get(&path).await;
+    assert_eq!((now.text(), now.header("cache-control")), (stage.get(VIDEO).await.text(), "public, max-age=1"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_part_past_the_end_of_a_segment_that_finishes_while_held_is_part_0_of_the_next() {
     let mut stage = Stage::live();

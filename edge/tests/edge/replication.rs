@@ -1,5 +1,7 @@
 //! An edge that follows an origin, on real sockets.
 
+mod trouble;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use hyper::StatusCode;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use touchline_edge::replication::{self, Access, Address, Fleet, Origin};
-use touchline_edge::{Hub, Kind, Metrics, RequestLabels, Settings, Site, listen, serve};
+use touchline_edge::{Annex, Hub, Kind, Metrics, RequestLabels, Settings, Site, listen, serve};
 use touchline_media::Secret;
 use touchline_tls::Trust;
 
@@ -30,9 +32,14 @@ struct Node {
 impl Node {
     /// Serves a hub.
     fn serving(hub: Hub, metrics: Metrics) -> Self {
+        let outlet = replication::annex(hub.clone(), Access::Secret(Secret::new(SECRET)));
+        Self::telling(hub, metrics, outlet)
+    }
+
+    /// Serves a hub, and tells other nodes what the outlet says.
+    fn telling(hub: Hub, metrics: Metrics, outlet: Annex) -> Self {
         let socket = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let (address, shutdown) = (socket.local_addr().unwrap(), CancellationToken::new());
-        let outlet = replication::annex(hub.clone(), Access::Secret(Secret::new(SECRET)));
         let site = Site::new(hub.clone(), [outlet]);
         let task = tokio::spawn(serve([socket.into()], site, Settings::default(), shutdown.clone()));
         Self { hub, metrics, address, shutdown, tasks: vec![task] }
@@ -48,19 +55,30 @@ impl Node {
     }
 
     fn edge_with(origins: &[&Node], secret: &str, channels: &[&str]) -> Self {
+        let addresses: Vec<_> = origins.iter().map(|node| node.address).collect();
+        let channels = channels.iter().map(|name| name.parse().unwrap()).collect();
+        Self::edge_of(&addresses, secret, |settings| replication::Settings { channels, ..settings })
+    }
+
+    /// An edge of the origins at these addresses.
+    fn edge_of(
+        addresses: &[SocketAddr],
+        secret: &str,
+        change: impl FnOnce(replication::Settings) -> replication::Settings,
+    ) -> Self {
         let metrics = Metrics::default();
         let hub = Hub::new(Settings::default(), metrics.clone());
         let trust = Trust::system(&replication::PROTOCOLS).unwrap();
-        let origin = |node: &&Node| {
-            let address = Address::parse(&format!("http://{}", node.address)).unwrap();
+        let origin = |address: &SocketAddr| {
+            let address = Address::parse(&format!("http://{address}")).unwrap();
             Origin::new(address, Some(Secret::new(secret)), &trust)
         };
-        let settings = replication::Settings {
-            origins: origins.iter().map(origin).collect::<Vec<_>>().into(),
-            channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
+        let settings = change(replication::Settings {
+            origins: addresses.iter().map(origin).collect::<Vec<_>>().into(),
+            channels: Vec::new(),
             idle: Duration::from_mins(1),
             standby: true,
-        };
+        });
         let fleet = Fleet::new(hub.clone(), settings);
         let mut node = Self::serving(hub, metrics);
         node.tasks.push(tokio::spawn(fleet.run(node.shutdown.clone())));
