@@ -6,7 +6,9 @@
 // Needs ffmpeg. With --peers, a folder with `mediamtx` or `multimux` in it, these serve the same file in the same run. The machine should
 // have nothing else to do: the page says how busy it was.
 
+import { once } from 'node:events';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -65,7 +67,7 @@ async function measure({ name, begin }, part, file) {
       console.error(`crowd: ${viewers} viewers of ${name} with parts of ${part}`);
       const report = await watch(url, viewers, server.pid);
       rows.push({ name, part, viewers, ...report });
-      if (report.people.stalled_share > 0.5 || report.people.never_played > viewers / 2) break;
+      if (report.people.stalled_share > 0.5 || report.people.never_played > viewers / 4) break;
       await sleep(BETWEEN_MS);
     }
   } finally {
@@ -107,9 +109,14 @@ async function mediamtx(part, file) {
   await writeFile(config, ['logLevel: error', ...off, `rtmpAddress: 127.0.0.1:${rtmp}`, ...hls, 'paths:', '  all_others:', ''].join('\n'));
   const server = start(join(values.peers, 'mediamtx'), [config]);
   await sleep(1_000);
-  // Without it, each viewer is sent on once to see whether it keeps cookies.
-  const url = `http://127.0.0.1:${http}/main/index.m3u8?cookieCheck=1`;
-  return { process: server, url, feed: publish(file, ['flv', `rtmp://127.0.0.1:${rtmp}/main`]) };
+  const feed = publish(file, ['flv', `rtmp://127.0.0.1:${rtmp}/main`]);
+  // It gives each viewer URLs of its own. Here all have those of one, as what each of them asks for is what is compared.
+  const own = `http://127.0.0.1:${http}/main/index.m3u8?cookieCheck=1`;
+  await until('mediamtx has the channel', async () => (await fetch(own).catch(() => null))?.ok);
+  const text = (await (await fetch(own)).text()).replace(/^(?=\w)|(?<=URI=")/gm, new URL('.', own).href);
+  const shared = createServer((_, answer) => answer.writeHead(200, { 'content-type': 'application/vnd.apple.mpegurl' }).end(text));
+  await once(shared.listen(0, '127.0.0.1').unref(), 'listening');
+  return { process: server, url: `http://127.0.0.1:${shared.address().port}/index.m3u8`, feed };
 }
 
 async function multimux(part, file) {

@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,9 +15,10 @@ const TICKS_PER_SECOND = 100;
 /** How much is kept of what a process has to say, in characters. */
 const MAX_SAID = 2_000;
 
-/** A folder that is there until `end`. */
+/** A folder that is there until `end`; caches that run as users of their own may enter it. */
 export async function temporary(name) {
   const path = await mkdtemp(join(tmpdir(), `touchline-${name}-`));
+  await chmod(path, 0o755);
   return { path, end: () => rm(path, { recursive: true }) };
 }
 

@@ -38,7 +38,7 @@ const megabitCpu = (given.cpu_500ms - (REQUESTS_PER_PART / PROFILES.scale) * req
 const profiles = Object.keys(PROFILES);
 const tables = {
   inputs: table(['input', 'value', 'from'], Object.entries(inputs).map(([name, { value, unit, from }]) => [`\`${name}\``, `${number(value)} ${unit}`, from])),
-  costs: table(['cost', 'us of a core'], [['a request', number(requestCpu)], ['a megabit, without TLS', number(megabitCpu)], ['a megabit, with TLS', number(megabitCpu + given.tls_cpu)]]),
+  costs: table(['cost', 'us of a core'], [['a request', number(requestCpu)], ['a request by HTTP/2', number(requestCpu + given.http2_cpu)], ['a megabit, without TLS', number(megabitCpu)], ['a megabit, with TLS', number(megabitCpu + given.tls_cpu)]]),
   viewer: table(['profile', 'requests/s', 'Mb/s', 'us of a core, each second', 'viewers for each core', 'for each Gb/s'], profiles.map(viewerRow)),
   edge: table(['node', 'profile', 'by CPU', 'by network', 'viewers', 'what binds', 'their memory'], NODES.flatMap((node) => profiles.map((profile) => edgeRow(node, profile)))),
   crowd: table(['viewers', 'profile', 'Gb/s', 'requests/s', ...NODES.map(({ name }) => name)], CROWDS.flatMap((crowd) => profiles.map((profile) => crowdRow(crowd, profile)))),
@@ -55,7 +55,7 @@ function viewer(profile) {
   const requests = REQUESTS_PER_PART / part;
   const answers = (requests * given.head + (requests / 2) * given.playlist) * 8e-6;
   const megabits = (given.viewer_bitrate + answers) * (1 + given.framing);
-  return { requests, megabits, cpu: requests * requestCpu + megabits * (megabitCpu + given.tls_cpu) };
+  return { requests, megabits, cpu: requests * (requestCpu + given.http2_cpu) + megabits * (megabitCpu + given.tls_cpu) };
 }
 
 /** How many viewers an edge carries at the peak, and why no more. */

@@ -101,12 +101,9 @@ impl Front {
             ("cachedir", "cache"),
             ("datadir", ""),
         ];
-        let mut runroot =
-            "bindir: /usr/bin\nsbindir: /usr/bin\nlibexecdir: /usr/lib/trafficserver/modules\n".to_owned();
-        for (name, place) in places {
-            runroot += &format!("{name}: {}\n", root.join(place).display());
-        }
-        std::fs::write(root.join("runroot.yaml"), runroot).unwrap();
+        let places = places.map(|(name, place)| format!("{name}: {}\n", root.join(place).display()));
+        let installed = "bindir: /usr/bin\nsbindir: /usr/bin\nlibexecdir: /usr/lib/trafficserver/modules\n";
+        std::fs::write(root.join("runroot.yaml"), installed.to_owned() + &places.concat()).unwrap();
         let mut traffic_server = Command::new("traffic_server");
         traffic_server.arg(format!("--run-root={}", root.join("runroot.yaml").display()));
         traffic_server.stdin(OwnedFd::from(listener));

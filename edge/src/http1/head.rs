@@ -158,6 +158,8 @@ impl Date {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::annex::Annex;
     use crate::hub::Hub;
@@ -199,6 +201,19 @@ mod tests {
             "\x16\x03\x01\x02",
         ] {
             assert!(matches!(parsed(head), Parsed::Other), "{head:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600), ours in any::<bool>()) {
+            let mut head = if ours { b"GET /live/main/index.m3u8?".to_vec() } else { Vec::new() };
+            head.extend(bytes);
+            if let Parsed::Head(_, len) = parsed(&String::from_utf8_lossy(&head)) {
+                prop_assert!(len <= String::from_utf8_lossy(&head).len());
+            }
+            let hub = Hub::new(Settings::default(), Metrics::default());
+            drop(parse(&head, &Site::from(hub)));
         }
     }
 
