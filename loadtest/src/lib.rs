@@ -3,6 +3,7 @@
 pub mod check;
 pub mod feed;
 pub mod frame_clock;
+pub mod hints;
 pub mod histogram;
 pub mod picture;
 pub mod plot;

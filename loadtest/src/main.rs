@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use touchline_loadtest::{check, feed, publish, rehearse, relay, sync, watch};
+use touchline_loadtest::{check, feed, hints, publish, rehearse, relay, sync, watch};
 
 /// Feeds, viewers and judges for live streaming servers, from outside: they speak wire protocols only.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ struct Cli {
 enum Command {
     Check(check::Options),
     Feed(feed::Options),
+    Hints(hints::Options),
     Publish(publish::Options),
     Rehearse(rehearse::Options),
     Relay(relay::Options),
@@ -32,6 +33,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             feed::run(&options).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Hints(options) => hints::run(&options),
         Command::Publish(options) => Ok(publish::run(&options).await?),
         Command::Rehearse(options) => Ok(rehearse::run(&options).await),
         Command::Relay(options) => {
