@@ -13,9 +13,10 @@ use tempfile::TempDir;
 use crate::http::Address;
 use crate::support::{self, Server};
 
-/// A running cache or door. Dropping it ends the process.
+/// A running cache, door or edge. Dropping it ends the process.
 pub(crate) struct Front {
     child: Option<Child>,
+    _edge: Option<Server>,
     pub(crate) at: Address,
     dir: TempDir,
 }
@@ -23,7 +24,14 @@ pub(crate) struct Front {
 impl Front {
     /// Nothing: viewers come to the server itself.
     pub(crate) fn none(server: &Server) -> Self {
-        Self { child: None, at: Address::Tcp(server.http), dir: folder("touchline-none-") }
+        Self { child: None, _edge: None, at: Address::Tcp(server.http), dir: folder("touchline-none-") }
+    }
+
+    /// An edge of ours.
+    pub(crate) fn edge(server: &Server) -> Self {
+        let edge = Server::edge(&[server], "");
+        let at = Address::Tcp(edge.http);
+        Self { child: None, _edge: Some(edge), at, dir: folder("touchline-edge-") }
     }
 
     pub(crate) fn varnish(server: &Server) -> Self {
@@ -136,7 +144,7 @@ impl Front {
             }
             ready()
         });
-        Self { child: Some(child), at, dir }
+        Self { child: Some(child), _edge: None, at, dir }
     }
 }
 

@@ -1,17 +1,19 @@
 //! An edge that follows an origin, on real sockets.
 
+mod secured;
 mod trouble;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use touchline_edge::replication::{self, Access, Address, Fleet, Origin};
 use touchline_edge::{Annex, Hub, Kind, Metrics, RequestLabels, Settings, Site, listen, serve};
 use touchline_media::Secret;
-use touchline_tls::Trust;
+use touchline_tls::{Listener, Trust};
 
 use crate::sockets::until;
 use crate::spool::{Spooling, segment};
@@ -38,10 +40,14 @@ impl Node {
 
     /// Serves a hub, and tells other nodes what the outlet says.
     fn telling(hub: Hub, metrics: Metrics, outlet: Annex) -> Self {
+        Self::listening(hub, metrics, outlet, Listener::from)
+    }
+
+    fn listening(hub: Hub, metrics: Metrics, outlet: Annex, listener: impl FnOnce(TcpListener) -> Listener) -> Self {
         let socket = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let (address, shutdown) = (socket.local_addr().unwrap(), CancellationToken::new());
         let site = Site::new(hub.clone(), [outlet]);
-        let task = tokio::spawn(serve([socket.into()], site, Settings::default(), shutdown.clone()));
+        let task = tokio::spawn(serve([listener(socket)], site, Settings::default(), shutdown.clone()));
         Self { hub, metrics, address, shutdown, tasks: vec![task] }
     }
 
@@ -66,15 +72,19 @@ impl Node {
         secret: &str,
         change: impl FnOnce(replication::Settings) -> replication::Settings,
     ) -> Self {
-        let metrics = Metrics::default();
-        let hub = Hub::new(Settings::default(), metrics.clone());
         let trust = Trust::system(&replication::PROTOCOLS).unwrap();
         let origin = |address: &SocketAddr| {
             let address = Address::parse(&format!("http://{address}")).unwrap();
             Origin::new(address, Some(Secret::new(secret)), &trust)
         };
+        Self::following(addresses.iter().map(origin).collect(), change)
+    }
+
+    fn following(origins: Vec<Origin>, change: impl FnOnce(replication::Settings) -> replication::Settings) -> Self {
+        let metrics = Metrics::default();
+        let hub = Hub::new(Settings::default(), metrics.clone());
         let settings = change(replication::Settings {
-            origins: addresses.iter().map(origin).collect::<Vec<_>>().into(),
+            origins: origins.into(),
             channels: Vec::new(),
             idle: Duration::from_mins(1),
             standby: true,
