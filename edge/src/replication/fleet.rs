@@ -15,7 +15,7 @@ use tracing::{Instrument as _, debug, info, info_span};
 use super::outlet::{self, PREFIX, VERSION};
 use super::pull::Pulls;
 use super::replica::{Replica, Standing};
-use super::{Directory, Metrics, Origin};
+use super::{Directory, Origin};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::listing::Listing;
@@ -74,7 +74,6 @@ pub(crate) struct Upstream {
     /// Whether an origin has ever answered.
     ready: watch::Sender<bool>,
     pulls: Pulls,
-    metrics: Metrics,
 }
 
 /// What the origins have.
@@ -107,8 +106,7 @@ impl Fleet {
             wishes: sender,
             standings: Mutex::default(),
             ready: watch::Sender::new(false),
-            pulls: Pulls::new(),
-            metrics: hub.metrics().replication.clone(),
+            pulls: Pulls::new(settings.origins.clone(), hub.metrics().replication.clone()),
         });
         hub.follow(Arc::clone(&upstream));
         Self { hub, upstream, settings, wishes }
@@ -226,7 +224,7 @@ impl Upstream {
 
     /// The segment at a path, as viewers ask for it, of a channel that is open.
     pub(crate) async fn segment(&self, channel: &ChannelName, path: &str) -> Result<Bytes, Error> {
-        self.pulls.get(&self.origins, channel, path, &self.metrics).await
+        self.pulls.get(channel, path).await
     }
 
     /// The channels that are live on the origins.

@@ -23,47 +23,37 @@ const MOST: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Pulls {
+    origins: Directory,
     /// By path, in the order in which they were first asked for.
     kept: Mutex<VecDeque<(String, Arc<Segment>)>>,
     turns: Semaphore,
+    metrics: Metrics,
 }
 
 /// Empty until it is there.
 type Segment = OnceCell<Bytes>;
 
 impl Pulls {
-    pub(super) fn new() -> Self {
-        Self { kept: Mutex::default(), turns: Semaphore::new(AT_ONCE) }
+    pub(super) fn new(origins: Directory, metrics: Metrics) -> Self {
+        Self { origins, kept: Mutex::default(), turns: Semaphore::new(AT_ONCE), metrics }
     }
 
     /// The segment at a path, from here or from one of the origins.
-    pub(super) async fn get(
-        &self,
-        origins: &Directory,
-        channel: &ChannelName,
-        path: &str,
-        metrics: &Metrics,
-    ) -> Result<Bytes, Error> {
+    pub(super) async fn get(&self, channel: &ChannelName, path: &str) -> Result<Bytes, Error> {
         let segment = self.segment(path);
-        let pulled = segment.get_or_try_init(|| self.pull(origins, channel, path, metrics)).await.cloned();
+        let pulled = segment.get_or_try_init(|| self.pull(channel, path)).await.cloned();
         self.trim();
         pulled
     }
 
-    async fn pull(
-        &self,
-        origins: &Directory,
-        channel: &ChannelName,
-        path: &str,
-        metrics: &Metrics,
-    ) -> Result<Bytes, Error> {
+    async fn pull(&self, channel: &ChannelName, path: &str) -> Result<Bytes, Error> {
         let _turn = self.turns.acquire().await;
         let mut missing = false;
-        for origin in origins.of(channel) {
+        for origin in self.origins.of(channel) {
             match origin.get(path, MAX_SEGMENT).await {
                 Ok(bytes) => {
-                    metrics.pulled.inc();
-                    metrics.received_bytes.inc_by(bytes.len() as u64);
+                    self.metrics.pulled.inc();
+                    self.metrics.received_bytes.inc_by(bytes.len() as u64);
                     return Ok(bytes);
                 }
                 Err(origin::Error::Status(StatusCode::NOT_FOUND)) => missing = true,
@@ -117,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_first_goes_first_when_there_is_no_more_room() {
-        let pulls = Pulls::new();
+        let pulls = Pulls::new(Vec::new().into(), Metrics::default());
         for path in ["a", "b", "c"] {
             keep(&pulls, path, KEPT / 2).await;
         }
@@ -130,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_never_came_is_not_kept() {
-        let pulls = Pulls::new();
+        let pulls = Pulls::new(Vec::new().into(), Metrics::default());
         let (waiting, given_up) = (pulls.segment("a"), pulls.segment("b"));
         drop(given_up);
         pulls.trim();
