@@ -15,7 +15,9 @@ fn main() -> ExitCode {
 }
 
 fn table() -> Result<(), String> {
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/dist");
+    // As it is now, and not as it was when this script was built: clones may share what is built.
+    let package = env::var_os("CARGO_MANIFEST_DIR").ok_or("Cargo does not say where the package is")?;
+    let dist = Path::new(&package).join("../web/dist");
     println!("cargo::rerun-if-changed={}", dist.display());
     println!("cargo::rerun-if-changed=build.rs");
     let mut files = Vec::new();
