@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use touchline_audience::Place;
 use touchline_media::{ChannelName, Kind};
 use touchline_packager::{
     Coding, Event, Found, Name, Presentation, RenditionId, Report, Resource, Shift, Unfit, Window, multivariant, splice,
@@ -143,6 +144,8 @@ pub(crate) struct Channel {
     archive: Archive,
     /// By which pathways viewers get it; `None`: they stay where they are.
     steering: Option<Steering>,
+    /// Where viewers of each rendition are counted; none: nowhere.
+    places: Vec<Place>,
 }
 
 /// What a viewer gets of a rendition.
@@ -166,6 +169,8 @@ pub(crate) struct Playlist {
     pub(crate) version: Arc<Version>,
     /// Whether it is the first version that has it, which is the same on every node; those after it have it too.
     pub(crate) first: bool,
+    /// Whether it was waited for.
+    pub(crate) held: bool,
 }
 
 /// The multivariant playlist at one moment.
@@ -211,12 +216,29 @@ impl Channel {
             metrics,
             archive,
             steering: None,
+            places: Vec::new(),
         }
     }
 
     /// The same, offered by several pathways.
     pub(crate) fn steered(self, steering: Option<Steering>) -> Self {
         Self { steering, ..self }
+    }
+
+    /// The same, whose viewers are counted: at these places, one for each rendition.
+    pub(crate) fn counted(self, places: Vec<Place>) -> Self {
+        Self { places, ..self }
+    }
+
+    /// Where viewers of a rendition are counted.
+    pub(crate) fn place(&self, id: RenditionId) -> Option<Place> {
+        self.places.get(usize::from(id.0)).copied()
+    }
+
+    /// Whether a player follows it but once at a time: of pictures, or of sound where there are none.
+    pub(crate) fn is_followed_by(&self, id: RenditionId) -> bool {
+        let kind = |id| self.presentation.rendition(id).map(touchline_packager::Rendition::kind);
+        kind(id) == Some(Kind::Video) || !self.presentation.ids().any(|id| kind(id) == Some(Kind::Video))
     }
 
     /// The multivariant playlist, as soon as there is one.
@@ -247,7 +269,7 @@ impl Channel {
             Verdict::Serve if held => Some(Ok(state.first(directives.until))),
             Verdict::Serve => {
                 let first = state.recent.back().is_some_and(|past| directives.until.is_awaited_at(&past.edge));
-                Some(Ok(Playlist { version: Arc::clone(&state.version), first }))
+                Some(Ok(Playlist { version: Arc::clone(&state.version), first, held }))
             }
             Verdict::TooFar => Some(Err(Error::TooFar { channel: self.name.clone() })),
             Verdict::Wait => state.closed.map(|why| Err(self.closed(why))),

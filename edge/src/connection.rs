@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +76,7 @@ async fn handshake(tls: &Tls, stream: TcpStream, settings: &Settings) -> std::io
 async fn converse(stream: impl Stream, peer: SocketAddr, shared: Arc<Shared>) {
     let progress = Progress::new();
     let mut socket = Socket::new(stream, progress.clone(), shared.metrics().sent_bytes.clone());
-    let outcome = match plainly(&mut socket, &progress, &shared).await {
+    let outcome = match plainly(&mut socket, &progress, peer.ip(), &shared).await {
         Ok(End::Over) => Ok(()),
         // Boxed, for it is large, and few have it.
         Ok(End::Other) => Box::pin(with_hyper(socket, progress, peer, shared)).await,
@@ -88,9 +88,14 @@ async fn converse(stream: impl Stream, peer: SocketAddr, shared: Arc<Shared>) {
 }
 
 /// As long as it is HTTP/1.1 as players speak it.
-async fn plainly(socket: &mut Socket<impl Stream>, progress: &Progress, shared: &Shared) -> Result<End, BoxError> {
+async fn plainly(
+    socket: &mut Socket<impl Stream>,
+    progress: &Progress,
+    peer: IpAddr,
+    shared: &Shared,
+) -> Result<End, BoxError> {
     let closing = AtomicBool::new(false);
-    let mut serving = pin!(http1::serve(socket, progress, shared, &closing));
+    let mut serving = pin!(http1::serve(socket, progress, peer, shared, &closing));
     loop {
         tokio::select! {
             biased;
@@ -150,7 +155,7 @@ async fn answer(
         }
         None => match shared.turned_away(request.method(), request.uri().path()) {
             Some(refusal) => refusal,
-            None => respond(shared.site.hub(), request).await,
+            None => respond(shared.site.hub(), request, peer.ip()).await,
         },
     };
     Ok(response.map(|body| asked.answered(body)))
@@ -163,7 +168,7 @@ impl Shared {
         if let Some(refusal) = self.turned_away(&head.method, path) {
             return refusal;
         }
-        let quest = Quest::begin(self.site.hub(), &head.method, path, query, head.wishes).await;
+        let quest = Quest::begin(self.site.hub(), &head.method, path, query, head.wishes, &head.signs).await;
         drop(head);
         quest.answer(self.site.hub()).await
     }
@@ -187,7 +192,7 @@ impl Shared {
         Some(service::turn_away(self.site.hub(), method, self.admission.turn_away()))
     }
 
-    fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         self.site.hub().metrics()
     }
 }

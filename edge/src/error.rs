@@ -112,6 +112,12 @@ pub(crate) enum Error {
     /// There is no secret, and not only this machine could ask.
     #[error("channels can be followed from this machine alone: no cluster secret is set")]
     NoClusterSecret,
+    /// Where players report, something else is done.
+    #[error("only POST and OPTIONS are served: players report here")]
+    ReportsOnly,
+    /// A report that did not come whole, is too long, or is none.
+    #[error("the report did not come whole, is too long, or cannot be read")]
+    Report,
     /// The server shuts down, and what was asked for will not come.
     #[error("channel {channel}: the server is shutting down")]
     Draining {
@@ -133,8 +139,10 @@ impl Error {
             | Self::NoPublishing => StatusCode::NOT_FOUND,
             Self::ClusterSecret => StatusCode::UNAUTHORIZED,
             Self::NoClusterSecret => StatusCode::FORBIDDEN,
-            Self::ChannelName(_) | Self::Directives { .. } | Self::TooFar { .. } => StatusCode::BAD_REQUEST,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ChannelName(_) | Self::Directives { .. } | Self::TooFar { .. } | Self::Report => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Method | Self::ReportsOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::HoldTimeout { .. }
             | Self::TooManyHeld { .. }
@@ -153,6 +161,8 @@ impl Error {
             }
             Self::ChannelName(_) => "check the address; / lists the channels that are live",
             Self::Method => "use GET",
+            Self::ReportsOnly => "send a report of CTA-5004 by POST",
+            Self::Report => "send at most 64 KiB, one report on each line: CTA-5004-B, event mode",
             Self::NotLive { .. } => {
                 "wait until somebody publishes to it; /channels.json lists the channels that are live"
             }
@@ -200,6 +210,8 @@ impl Error {
             Self::NoSuchPath
             | Self::ChannelName(_)
             | Self::Method
+            | Self::ReportsOnly
+            | Self::Report
             | Self::Range { .. }
             | Self::TooManyHeldInAll { .. }
             | Self::Crowded { .. }
@@ -229,6 +241,8 @@ impl Error {
             | Self::TooManyHeldInAll { .. }
             | Self::Crowded { .. }
             | Self::Unreachable { .. }
+            | Self::ReportsOnly
+            | Self::Report
             | Self::ClusterSecret
             | Self::NoClusterSecret
             | Self::Draining { .. } => Lifetime::None,

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,7 @@ use crate::annex::Site;
 use crate::body::Body;
 use crate::connection::{MAX_HEAD, Shared};
 use crate::progress::Progress;
+use crate::service::Made;
 use crate::socket::{Socket, Stream};
 
 /// How many bytes of an answer are gathered before they are written, with what they are a part of: a part of 3 Mb/s.
@@ -66,6 +68,7 @@ enum Next {
 pub(crate) async fn serve<S>(
     socket: &mut Socket<S>,
     progress: &Progress,
+    peer: IpAddr,
     shared: &Shared,
     closing: &AtomicBool,
 ) -> io::Result<End>
@@ -73,7 +76,7 @@ where
     S: Stream,
 {
     loop {
-        let head = match poll_fn(|cx| poll_head(socket, cx, &shared.site)).await? {
+        let head = match poll_fn(|cx| poll_head(socket, cx, &shared.site, peer)).await? {
             Next::Head(head) => head,
             Next::Other => return Ok(End::Other),
             Next::End => return Ok(End::Over),
@@ -87,7 +90,11 @@ where
             () = poll_fn(|cx| poll_gone(socket, cx)) => return Ok(End::Over),
         };
         let last = last || closing.load(Ordering::Relaxed);
+        let made = response.extensions().get::<Made>().copied();
         send(socket, response, last).await?;
+        if let Some(Made(made)) = made {
+            shared.metrics().first_byte.sent(made.elapsed());
+        }
         drop(asked);
         if last {
             socket.shutdown().await?;
@@ -101,10 +108,11 @@ fn poll_head<S: AsyncRead + Unpin>(
     socket: &mut Socket<S>,
     cx: &mut Context<'_>,
     site: &Site,
+    peer: IpAddr,
 ) -> Poll<io::Result<Next>> {
     loop {
         // A peer may ask for more before it has been answered (RFC 9112 9.3.2).
-        match head::parse(&socket.unread, site) {
+        match head::parse(&socket.unread, site, peer) {
             Parsed::Head(head, len) => {
                 socket.take(len);
                 return Poll::Ready(Ok(Next::Head(head)));

@@ -7,6 +7,7 @@ use dashmap::DashMap;
 use touchline_media::ChannelName;
 use touchline_packager::Presentation;
 
+use crate::audience::{self, Audience};
 use crate::channel::{Channel, Closed, Writer};
 use crate::error::Error;
 use crate::listing::Listing;
@@ -26,6 +27,7 @@ struct Inner {
     draining: AtomicBool,
     settings: Settings,
     metrics: Metrics,
+    audience: Audience,
     spool: Option<Spool>,
     steering: OnceLock<Steering>,
     /// Where channels are asked for that are not here; none on an origin.
@@ -49,6 +51,7 @@ impl Hub {
             draining: AtomicBool::new(false),
             settings,
             metrics,
+            audience: Audience::default(),
             spool,
             steering: OnceLock::new(),
             upstream: OnceLock::new(),
@@ -65,7 +68,8 @@ impl Hub {
     pub fn open(&self, name: ChannelName, presentation: Arc<Presentation>) -> Writer {
         let archive = self.archive(&name, &presentation);
         let channel = Channel::new(name.clone(), presentation, &self.0.settings, self.0.metrics.clone(), archive);
-        let channel = Arc::new(channel.steered(self.0.steering.get().cloned()));
+        let places = audience::places(&self.0.audience, &channel);
+        let channel = Arc::new(channel.steered(self.0.steering.get().cloned()).counted(places));
         if let Some(before) = self.0.channels.insert(name, Arc::clone(&channel)) {
             before.close(Closed::Removed);
         }
@@ -176,5 +180,15 @@ impl Hub {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Who watches.
+    pub fn audience(&self) -> &Audience {
+        &self.0.audience
+    }
+
+    /// The newest still picture of a channel, as a JPEG.
+    pub fn still(&self, name: &ChannelName) -> Option<Bytes> {
+        self.channel(name)?.thumbnail().ok()
     }
 }

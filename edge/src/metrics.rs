@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -8,9 +9,11 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use touchline_packager::Item;
 
+use crate::recent::Recent;
 use crate::replication;
 use crate::text::Text;
 
@@ -55,6 +58,8 @@ pub struct Metrics {
     pub spool_failures: Counter,
     /// Segments lost before their time, because too much waited for the disk.
     pub spool_lost_segments: Counter,
+    /// From when a playlist changed until the first byte was written of it, to whom waited, in seconds.
+    pub first_byte: FirstByte,
     /// What passes between nodes.
     pub replication: replication::Metrics,
 }
@@ -175,6 +180,11 @@ impl Metrics {
             "Segments lost because too much waited for the disk",
             metrics.spool_lost_segments.clone(),
         );
+        registry.register(
+            "first_byte_seconds",
+            "From when a playlist changed until its first byte was written to whom waited",
+            metrics.first_byte.seconds.clone(),
+        );
         metrics.replication.register(registry.sub_registry_with_prefix("replication"));
         metrics
     }
@@ -197,6 +207,31 @@ impl Metrics {
             Some(counter) => counter.get_or_init(count).inc(),
             None => count().inc(),
         };
+    }
+}
+
+/// How long it takes until who waits gets something.
+#[derive(Debug, Clone)]
+pub struct FirstByte {
+    pub(crate) seconds: Histogram,
+    /// Of the last minute.
+    pub recent: Recent,
+}
+
+/// From a quarter of a millisecond, in steps of two, to eight seconds.
+const FIRST_BYTE_BUCKETS: u16 = 16;
+
+impl Default for FirstByte {
+    fn default() -> Self {
+        let seconds = Histogram::new(exponential_buckets(0.000_25, 2.0, FIRST_BYTE_BUCKETS));
+        Self { seconds, recent: Recent::default() }
+    }
+}
+
+impl FirstByte {
+    pub(crate) fn sent(&self, after: Duration) {
+        self.seconds.observe(after.as_secs_f64());
+        self.recent.add(after);
     }
 }
 

@@ -29,4 +29,5 @@ pub(crate) use self::log::Log;
 pub use self::log::{Clock, Mark};
 pub use self::metrics::Metrics;
 pub use self::origin::{Address, Origin, PROTOCOLS};
+pub(crate) use self::outlet::audience_path;
 pub use self::outlet::{Access, annex};

@@ -23,6 +23,7 @@ pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const STEERING_LIST: &str = "application/vnd.apple.steering-list";
 const JSON: &str = "application/json";
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const REPORT_METHODS: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
 /// Players ask for ranges, and send CTA-5004 (CMCD) as headers where they are told to.
 const REQUEST_HEADERS: HeaderValue =
     HeaderValue::from_static("Range, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status");
@@ -143,6 +144,9 @@ pub(crate) fn error(error: &Error) -> Response<Body> {
         Error::Method => {
             response.headers_mut().insert(ALLOW, METHODS);
         }
+        Error::ReportsOnly => {
+            response.headers_mut().insert(ALLOW, REPORT_METHODS);
+        }
         Error::Range { len } => insert_text(&mut response, CONTENT_RANGE, format!("bytes */{len}")),
         _ => {}
     }
@@ -166,6 +170,24 @@ pub(crate) fn preflight() -> Response<Body> {
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
     headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS.into());
+    response
+}
+
+/// The same where players report.
+pub(crate) fn reports_preflight() -> Response<Body> {
+    let mut response = preflight();
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, REPORT_METHODS);
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, REPORT_METHODS);
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+    response
+}
+
+/// What was sent has been taken.
+pub(crate) fn taken() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

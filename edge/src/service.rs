@@ -1,5 +1,7 @@
 use std::fs::File;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::header::{ACCEPT_ENCODING, HeaderMap, IF_RANGE, RANGE};
 use hyper::{Method, Response, StatusCode};
@@ -8,6 +10,7 @@ use tokio::task::spawn_blocking;
 use touchline_media::{ChannelName, Kind as MediaKind};
 use touchline_packager::{Name, RenditionId, Resource};
 
+use crate::audience::{self, Signs};
 use crate::body::Body;
 use crate::channel::{Channel, Content};
 use crate::directives::{self, Directives};
@@ -27,9 +30,10 @@ const LISTING_SECONDS: u64 = 1;
 ///
 /// All that is kept of a held request is what its answer depends on: the head is dropped first, and the connection's
 /// read buffer with it.
-pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>) -> Response<Body> {
+pub async fn respond<B>(hub: &Hub, request: hyper::Request<B>, peer: IpAddr) -> Response<Body> {
     let wishes = Wishes::of_headers(request.headers());
-    let quest = Quest::begin(hub, request.method(), request.uri().path(), request.uri().query(), wishes).await;
+    let signs = Signs::of_request(hub.audience(), peer, &request);
+    let quest = Quest::begin(hub, request.method(), request.uri().path(), request.uri().query(), wishes, &signs).await;
     drop(request);
     quest.answer(hub).await
 }
@@ -72,6 +76,10 @@ impl Wishes {
     }
 }
 
+/// When what is answered came to be, where it was waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made(pub(crate) Instant);
+
 /// A request without its head.
 pub(crate) struct Quest {
     head: bool,
@@ -82,12 +90,24 @@ pub(crate) struct Quest {
 
 impl Quest {
     /// Reads what is asked for. On an edge, fetches the channel first where it is not there yet.
-    pub(crate) async fn begin(hub: &Hub, method: &Method, path: &str, query: Option<&str>, wishes: Wishes) -> Self {
+    pub(crate) async fn begin(
+        hub: &Hub,
+        method: &Method,
+        path: &str,
+        query: Option<&str>,
+        wishes: Wishes,
+        signs: &Signs,
+    ) -> Self {
         let (kind, sought) = match *method {
             Method::GET | Method::HEAD => match Request::parse(path, query) {
                 Ok(asked) => {
+                    let kind = asked.kind();
                     let fetched = fetch(hub, &asked).await;
-                    (asked.kind(), fetched.and_then(|()| find(hub, asked, wishes.gzip)))
+                    let sought = fetched.and_then(|()| find(hub, asked, wishes.gzip));
+                    if let (Ok(sought), &Method::GET) = (&sought, method) {
+                        sought.sighted(hub, signs);
+                    }
+                    (kind, sought)
                 }
                 Err(error) => (Kind::Other, Err(error)),
             },
@@ -168,6 +188,20 @@ fn find(hub: &Hub, asked: Request<'_>, gzip: bool) -> Result<Sought, Error> {
 }
 
 impl Sought {
+    /// Counts who asks for media, or for its playlist.
+    fn sighted(&self, hub: &Hub, signs: &Signs) {
+        let (channel, id, position) = match self {
+            Self::Playlist { channel, id, directives } => {
+                (channel, *id, directives.as_ref().ok().and_then(audience::of_playlist))
+            }
+            Self::Resource { channel, id, name, .. } => (channel, *id, audience::of_media(name.item)),
+            Self::Found(_) | Self::Channels | Self::Multivariant(_) => return,
+        };
+        if let Some(place) = channel.place(id) {
+            hub.audience().sighted(place, signs, position.filter(|_| channel.is_followed_by(id)));
+        }
+    }
+
     /// The answer, as soon as there is one.
     async fn answer(self, hub: &Hub, wishes: Wishes) -> Result<Response<Body>, Error> {
         match self {
@@ -224,7 +258,11 @@ async fn playlist(
     let skip = directives.as_ref().ok().and_then(|directives| directives.skip);
     let playlist = channel.playlist(id, directives).await?;
     let lifetime = if playlist.first { awaited(target_duration) } else { changing(target_duration) };
-    Ok(response::text(playlist.version.text(skip), response::PLAYLIST, lifetime, gzip))
+    let mut response = response::text(playlist.version.text(skip), response::PLAYLIST, lifetime, gzip);
+    if playlist.held {
+        response.extensions_mut().insert(Made(playlist.version.made));
+    }
+    Ok(response)
 }
 
 async fn resource(

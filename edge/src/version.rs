@@ -1,4 +1,5 @@
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use touchline_packager::{MediaPlaylist, Report, Skip};
 
@@ -9,6 +10,8 @@ use crate::text::Text;
 #[derive(Debug)]
 pub(crate) struct Version {
     playlist: MediaPlaylist,
+    /// When it came to be.
+    pub(crate) made: Instant,
     whole: OnceLock<Text>,
     segments_skipped: OnceLock<Option<Text>>,
     date_ranges_skipped: OnceLock<Option<Text>>,
@@ -18,7 +21,8 @@ pub(crate) struct Version {
 impl Version {
     pub(crate) fn new(playlist: MediaPlaylist, metrics: Metrics) -> Self {
         let (whole, segments_skipped, date_ranges_skipped) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { playlist, whole, segments_skipped, date_ranges_skipped, metrics }
+        let made = Instant::now();
+        Self { playlist, made, whole, segments_skipped, date_ranges_skipped, metrics }
     }
 
     /// What it says of the other renditions.

@@ -50,11 +50,11 @@ impl Media {
         for (version, edge) in past.chain([(&self.version, &self.edge)]) {
             if until.judge(edge) == Verdict::Serve {
                 let first = before.is_some_and(|edge| until.is_awaited_at(edge));
-                return Playlist { version: Arc::clone(version), first };
+                return Playlist { version: Arc::clone(version), first, held: true };
             }
             before = Some(edge);
         }
-        Playlist { version: Arc::clone(&self.version), first: false }
+        Playlist { version: Arc::clone(&self.version), first: false, held: true }
     }
 }
 

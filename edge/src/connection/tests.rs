@@ -97,10 +97,13 @@ impl Viewer {
 /// The path of a file of more than a hundred kilobytes, and its length.
 async fn long_asset(hub: &Hub) -> (String, u64) {
     let request = Request::get("/watch/main").body(()).unwrap();
-    let page = http_body_util::BodyExt::collect(respond(hub, request).await.into_body()).await.unwrap().to_bytes();
+    let page = http_body_util::BodyExt::collect(respond(hub, request, [127, 0, 0, 1].into()).await.into_body())
+        .await
+        .unwrap()
+        .to_bytes();
     let page = String::from_utf8(page.to_vec()).unwrap();
     let path = page.split('"').find(|text| text.starts_with("/assets/") && text.contains(".js")).unwrap().to_owned();
-    let script = respond(hub, Request::get(&path).body(()).unwrap()).await.into_body().len();
+    let script = respond(hub, Request::get(&path).body(()).unwrap(), [127, 0, 0, 1].into()).await.into_body().len();
     assert!(script > 100_000, "{path} has {script} bytes");
     (path, script)
 }

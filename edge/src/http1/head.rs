@@ -2,13 +2,16 @@
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
 use hyper::Method;
 use hyper::http::response::Parts;
+use touchline_audience::Protocol;
 
 use crate::annex::Site;
+use crate::audience::{CMCD, Signs};
 use crate::service::Wishes;
 
 /// As many header fields as browsers and the caches before us send, three times over. What has more is left to hyper.
@@ -22,6 +25,7 @@ pub(crate) struct Head {
     /// In origin-form (RFC 9112 3.2.1): path and query.
     pub(crate) target: String,
     pub(crate) wishes: Wishes,
+    pub(crate) signs: Signs,
     /// Whether the peer wants no more than this.
     pub(crate) last: bool,
 }
@@ -48,7 +52,7 @@ fn split(target: &str) -> (&str, Option<&str>) {
 }
 
 /// Reads the head that `bytes` begin with.
-pub(super) fn parse(bytes: &[u8], site: &Site) -> Parsed {
+pub(super) fn parse(bytes: &[u8], site: &Site, peer: IpAddr) -> Parsed {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
     let mut request = httparse::Request::new(&mut []);
     let len = match request.parse_with_uninit_headers(bytes, &mut fields) {
@@ -57,14 +61,14 @@ pub(super) fn parse(bytes: &[u8], site: &Site) -> Parsed {
         Ok(httparse::Status::Partial) if !bytes.starts_with(b"PRI ") => return Parsed::Partial,
         Ok(httparse::Status::Partial) | Err(_) => return Parsed::Other,
     };
-    match head(&request, site) {
+    match head(&request, site, peer) {
         Some(head) => Parsed::Head(head, len),
         None => Parsed::Other,
     }
 }
 
 /// The head of a plain request for what the hub of `site` serves.
-fn head(request: &httparse::Request<'_, '_>, site: &Site) -> Option<Head> {
+fn head(request: &httparse::Request<'_, '_>, site: &Site, peer: IpAddr) -> Option<Head> {
     let method = match request.method? {
         "GET" => Method::GET,
         "HEAD" => Method::HEAD,
@@ -76,7 +80,7 @@ fn head(request: &httparse::Request<'_, '_>, site: &Site) -> Option<Head> {
     if !plain || site.annex(split(target).0).is_some() {
         return None;
     }
-    let (mut range, mut conditional, mut last) = (None, false, false);
+    let (mut range, mut conditional, mut last, mut agent) = (None, false, false, Default::default());
     for field in request.headers.iter() {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
         match field.name.len() {
@@ -84,6 +88,7 @@ fn head(request: &httparse::Request<'_, '_>, site: &Site) -> Option<Head> {
             6 if is("expect") => return None,
             8 if is("if-range") => conditional = true,
             10 if is("connection") => last |= closes(field.value),
+            10 if is("user-agent") => agent = field.value,
             14 if is("content-length") => return None,
             17 if is("transfer-encoding") => return None,
             _ => {}
@@ -95,7 +100,10 @@ fn head(request: &httparse::Request<'_, '_>, site: &Site) -> Option<Head> {
         range.and_then(|value| str::from_utf8(value).ok()),
         conditional,
     );
-    Some(Head { method, target: target.to_owned(), wishes, last })
+    let said = request.headers.iter().filter(|field| CMCD.iter().any(|name| field.name.eq_ignore_ascii_case(name)));
+    let said = said.filter_map(|field| str::from_utf8(field.value).ok());
+    let signs = Signs::new(site.hub().audience(), peer, Protocol::Http1, agent, split(target).1, said);
+    Some(Head { method, target: target.to_owned(), wishes, signs, last })
 }
 
 /// Whether a value of `Connection` has the option that ends it (RFC 9112 9.6).
@@ -168,7 +176,8 @@ mod tests {
 
     fn parsed(bytes: &str) -> Parsed {
         let hub = Hub::new(Settings::default(), Metrics::default());
-        parse(bytes.as_bytes(), &Site::new(hub, Some(Annex::new("/annex", async |_, _| hyper::Response::default()))))
+        let site = Site::new(hub, Some(Annex::new("/annex", async |_, _| hyper::Response::default())));
+        parse(bytes.as_bytes(), &site, IpAddr::from([127, 0, 0, 1]))
     }
 
     #[test]
@@ -213,7 +222,7 @@ mod tests {
                 prop_assert!(len <= String::from_utf8_lossy(&head).len());
             }
             let hub = Hub::new(Settings::default(), Metrics::default());
-            drop(parse(&head, &Site::from(hub)));
+            drop(parse(&head, &Site::from(hub), IpAddr::from([127, 0, 0, 1])));
         }
     }
 

@@ -23,7 +23,7 @@ impl Directory {
     }
 
     /// All there are.
-    pub(super) fn all(&self) -> Vec<Arc<Origin>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Origin>> {
         (self.0)(None)
     }
 }

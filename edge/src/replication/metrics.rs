@@ -3,6 +3,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::recent::Recent;
+
 /// What is counted of what passes between nodes. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -26,6 +28,8 @@ pub struct Metrics {
     pub batches: Counter,
     /// From when the first origin had a batch until it was served here, in seconds, by the clocks of both machines.
     pub seconds: Histogram,
+    /// The same, of the last minute.
+    pub recent: Recent,
     /// Connections to origins that were tried.
     pub connects: Counter,
     /// Connections to origins that broke, or fell silent.
@@ -61,6 +65,7 @@ impl Default for Metrics {
             pulled: Counter::default(),
             batches: Counter::default(),
             seconds: Histogram::new(buckets),
+            recent: Recent::default(),
             connects: Counter::default(),
             breaks: Counter::default(),
             snapshots: Counter::default(),

@@ -4,11 +4,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::header::AUTHORIZATION;
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -42,12 +42,12 @@ pub struct Origin {
     tls: Option<Trust>,
     secret: Option<Secret>,
     /// For questions; channels have connections of their own.
-    questions: Mutex<Option<SendRequest<Empty<Bytes>>>>,
+    questions: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
 
 /// Why an origin does not answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     #[error("it takes longer than {0:?}")]
     Late(Duration),
     #[error("it cannot be connected to: {0}")]
@@ -105,22 +105,39 @@ impl Origin {
     }
 
     /// A connection to it.
-    pub(super) async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>, Error> {
+    pub(super) async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Error> {
         timeout(CONNECT, self.shake_hands()).await.map_err(|_| Error::Late(CONNECT))?
     }
 
     /// Asks for a path on a connection; the head of the answer.
     pub(super) async fn ask(
         &self,
-        connection: &mut SendRequest<Empty<Bytes>>,
+        connection: &mut SendRequest<Full<Bytes>>,
         path: &str,
     ) -> Result<Response<Incoming>, Error> {
-        let mut request = Request::get(format!("{}{path}", self.address));
+        self.send(connection, Method::GET, path, Bytes::new()).await
+    }
+
+    async fn send(
+        &self,
+        connection: &mut SendRequest<Full<Bytes>>,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Error> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.address));
         if let Some(secret) = &self.secret {
             request = request.header(AUTHORIZATION, format!("Bearer {}", secret.reveal()));
         }
-        let request = request.body(Empty::new()).map_err(|error| Error::Answer(error.into()))?;
+        let request = request.body(Full::new(body)).map_err(|error| Error::Answer(error.into()))?;
         Ok(timeout(ANSWER, connection.send_request(request)).await.map_err(|_| Error::Late(ANSWER))??)
+    }
+
+    /// Tells something.
+    pub(crate) async fn post(&self, path: &str, body: Bytes) -> Result<(), Error> {
+        let mut connection = self.questions().await?;
+        let response = self.send(&mut connection, Method::POST, path, body).await?;
+        if response.status().is_success() { Ok(()) } else { Err(Error::Status(response.status())) }
     }
 
     /// Asks a question; the whole answer, of at most `limit` bytes.
@@ -135,7 +152,7 @@ impl Origin {
     }
 
     /// The connection for questions, made anew where it has broken.
-    async fn questions(&self) -> Result<SendRequest<Empty<Bytes>>, Error> {
+    async fn questions(&self) -> Result<SendRequest<Full<Bytes>>, Error> {
         let mut questions = self.questions.lock().await;
         if let Some(connection) = questions.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(connection.clone());
@@ -145,7 +162,7 @@ impl Origin {
         Ok(connection)
     }
 
-    async fn shake_hands(&self) -> Result<SendRequest<Empty<Bytes>>, Error> {
+    async fn shake_hands(&self) -> Result<SendRequest<Full<Bytes>>, Error> {
         let Address { host, port, .. } = &self.address;
         let stream = TcpStream::connect((host.as_str(), *port)).await?;
         stream.set_nodelay(true)?;
@@ -156,7 +173,7 @@ impl Origin {
     }
 }
 
-async fn handshake<S>(stream: S) -> Result<SendRequest<Empty<Bytes>>, Error>
+async fn handshake<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -4,6 +4,7 @@
 //! GET /replicate/v1/                            which channels there are, as JSON
 //! GET /replicate/v1/CHANNEL                     a snapshot, and what follows it
 //! GET /replicate/v1/CHANNEL?line=HEX&after=N    what follows this mark, if that is still known, else the same
+//! POST /replicate/v1/audience                   who watches on the nodes that follow, as JSON
 //! ```
 
 use std::net::SocketAddr;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Body as HttpBody;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -38,6 +41,11 @@ pub(super) const VERSION: &str = "v1";
 /// a failure.
 const KEEP_ALIVE: Duration = Duration::from_millis(150);
 
+/// Bytes of a report of who watches: of as many channels as a node follows, with samples of them all.
+const MAX_REPORT: usize = 8 << 20;
+/// How long it may take to come.
+const REPORT_WAIT: Duration = Duration::from_secs(10);
+
 /// Who may follow the channels.
 #[derive(Debug, Clone)]
 pub enum Access {
@@ -63,19 +71,43 @@ pub fn annex(hub: Hub, access: Access) -> Annex {
     let access = Arc::new(access);
     Annex::new(PREFIX, move |request, peer| {
         let (hub, access) = (hub.clone(), Arc::clone(&access));
-        async move { answer(&hub, &access, &request, peer).await }
+        async move { answer(&hub, &access, request, peer).await }
     })
 }
 
-async fn answer<B>(hub: &Hub, access: &Access, request: &Request<B>, peer: SocketAddr) -> Response<Body> {
+async fn answer<B>(hub: &Hub, access: &Access, request: Request<B>, peer: SocketAddr) -> Response<Body>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let outcome = match access.admit(request.headers(), peer) {
-        Ok(()) => serve(hub, request).await,
+        Ok(()) if request.method() == Method::POST && request.uri().path() == audience_path() => {
+            take(hub, request).await
+        }
+        Ok(()) => serve(hub, &request).await,
         Err(error) => {
             hub.metrics().replication.refused.inc();
             Err(error)
         }
     };
     outcome.unwrap_or_else(|error| response::error(&error))
+}
+
+/// Where nodes tell who watches there.
+pub(crate) fn audience_path() -> String {
+    format!("{PREFIX}/{VERSION}/audience")
+}
+
+/// Other nodes tell who watches there.
+async fn take<B>(hub: &Hub, request: Request<B>) -> Result<Response<Body>, Error>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let body = timeout(REPORT_WAIT, Limited::new(request.into_body(), MAX_REPORT).collect());
+    let body = body.await.map_err(|_| Error::Report)?.map_err(|_| Error::Report)?;
+    hub.audience().told(serde_json::from_slice(&body.to_bytes()).map_err(|_| Error::Report)?);
+    Ok(response::taken())
 }
 
 async fn serve<B>(hub: &Hub, request: &Request<B>) -> Result<Response<Body>, Error> {

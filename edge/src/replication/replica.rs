@@ -321,6 +321,7 @@ impl Replica {
             (None, Some(writer)) => {
                 self.metrics.batches.inc();
                 self.metrics.seconds.observe(age(batch.made).as_secs_f64());
+                self.metrics.recent.add(age(batch.made));
                 match side.shift {
                     None => writer.apply_as(batch),
                     Some(shift) => {

@@ -1,6 +1,7 @@
 //! What viewers see: requests go in, whole responses are compared.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should say where")]
 
+mod audience;
 mod blocking;
 mod channels;
 mod crowd;

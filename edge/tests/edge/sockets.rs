@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use touchline_edge::{Settings, listen, serve};
+use touchline_edge::{Settings, Site, audience, listen, serve};
 use touchline_tls::Listener;
 
 use crate::stage::Stage;
@@ -37,7 +37,8 @@ impl Server {
         let socket = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = socket.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(serve([listener(socket)], stage.hub.clone(), settings, shutdown.clone()));
+        let site = Site::new(stage.hub.clone(), [audience::annex(&stage.hub)]);
+        let task = tokio::spawn(serve([listener(socket)], site, settings, shutdown.clone()));
         Self { stage, address, shutdown, task }
     }
 

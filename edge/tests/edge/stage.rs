@@ -205,7 +205,7 @@ pub(crate) async fn get(hub: &Hub, path: &str) -> Seen {
 }
 
 async fn ask(hub: &Hub, request: Request<()>) -> Seen {
-    let (head, body) = respond(hub, request).await.into_parts();
+    let (head, body) = respond(hub, request, [127, 0, 0, 1].into()).await.into_parts();
     Seen { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
 }
 
