@@ -4,7 +4,6 @@ use std::time::Instant;
 use touchline_media::{ChannelName, feed};
 use tracing::info;
 
-use crate::Notice;
 use crate::choice::Settings;
 use crate::conductor::{Act, Conductor, Output};
 use crate::metrics::{AtWork, ChannelMetrics};
@@ -73,8 +72,8 @@ impl Ladder {
     fn perform(&mut self, act: Act) -> Option<Output> {
         match act {
             Act::Output(output) => {
-                if let Output::Notice(Notice::Died { .. }) = output {
-                    self.metrics.died();
+                if let Output::Notice(notice) = &output {
+                    self.metrics.noticed(notice);
                 }
                 return Some(output);
             }

@@ -3,6 +3,7 @@
 //! The server links no codec and needs none: a [`plan::Plan`] and access units go to a worker over a socket, access units
 //! come back as [`message::Answer`]s. `touchline-transcode` (in `worker/`) is that worker.
 
+mod board;
 mod choice;
 mod conductor;
 mod cost;
@@ -21,6 +22,7 @@ pub mod rung;
 mod source;
 pub mod workshop;
 
+pub use board::{Board, LadderStatus, RungStatus};
 pub use choice::{Abilities, Passthrough, Settings};
 pub use conductor::Output;
 pub use cost::{Budget, Costs, Millicores};

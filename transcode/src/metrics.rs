@@ -10,6 +10,8 @@ use prometheus_client::registry::Registry;
 
 use touchline_media::ChannelName;
 
+use crate::Notice;
+use crate::board::Board;
 use crate::message::RungReport;
 
 /// What ladders count. Clones count together.
@@ -22,6 +24,7 @@ pub struct Metrics {
     shed: Family<RungLabel, Counter>,
     queued: Family<RungLabel, Gauge>,
     lag: Family<RungLabel, Histogram>,
+    board: Board,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,6 +51,7 @@ impl Default for Metrics {
             shed: Family::default(),
             queued: Family::default(),
             lag: Family::new_with_constructor(|| Histogram::new(LAG_BUCKETS)),
+            board: Board::default(),
         }
     }
 }
@@ -69,6 +73,11 @@ impl Metrics {
             metrics.lag.clone(),
         );
         metrics
+    }
+
+    /// How each ladder does, for who looks at them.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Counts a worker while it is kept.
@@ -110,17 +119,22 @@ struct Rung {
 }
 
 impl ChannelMetrics {
-    pub(crate) fn died(&self) {
-        self.metrics.deaths.get_or_create(&self.channel_label()).inc();
+    pub(crate) fn noticed(&self, notice: &Notice) {
+        if let Notice::Died { .. } = notice {
+            self.metrics.deaths.get_or_create(&self.channel_label()).inc();
+        }
+        self.metrics.board.noticed(&self.channel, notice);
     }
 
     pub(crate) fn lag(&mut self, rung: &str, lag: Duration) {
+        self.metrics.board.lag(&self.channel, rung, lag);
         let family = self.metrics.lag.clone();
         family.get_or_create(&self.rung(rung).label).observe(lag.as_secs_f64());
     }
 
     pub(crate) fn report(&mut self, rung: &str, report: &RungReport) {
         let metrics = self.metrics.clone();
+        metrics.board.report(&self.channel, rung, report);
         let Rung { label, said } = self.rung(rung);
         // Another worker counts from nought.
         let before = if report.frames_in < said.frames_in { RungReport::default() } else { said.clone() };
@@ -147,6 +161,7 @@ impl ChannelMetrics {
 
 impl Drop for ChannelMetrics {
     fn drop(&mut self) {
+        self.metrics.board.forget(&self.channel);
         self.metrics.deaths.remove(&self.channel_label());
         for Rung { label, .. } in self.rungs.values() {
             let Metrics { frames_in, frames_out, shed, queued, lag, .. } = &self.metrics;

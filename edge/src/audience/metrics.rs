@@ -53,8 +53,9 @@ impl Collector for Audience {
         }
         let help = "Viewers of a rendition on this node";
         let mut family = encoder.encode_descriptor("rendition_viewers", help, None, MetricType::Gauge)?;
-        for (tally, (rendition, viewers)) in
-            tallies.iter().flat_map(|tally| tally.renditions.iter().take(MAX_RENDITIONS).map(move |count| (tally, count)))
+        for (tally, (rendition, viewers)) in tallies
+            .iter()
+            .flat_map(|tally| tally.renditions.iter().take(MAX_RENDITIONS).map(move |count| (tally, count)))
         {
             let labels = [("channel", tally.channel.as_str()), ("rendition", rendition.as_str())];
             ConstGauge::new(*viewers).encode(family.encode_family(&labels)?)?;

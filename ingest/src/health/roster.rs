@@ -54,6 +54,8 @@ pub struct Seat {
 /// A publisher and its feed, as operators read it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
+    /// What tells it from others that have published since the server started.
+    pub id: u64,
     /// Into which channel it publishes.
     pub channel: String,
     /// From where.
@@ -93,7 +95,7 @@ impl Roster {
 
     /// All that publish, in the order in which they came.
     pub fn read(&self, now: Instant) -> Vec<Report> {
-        self.lock().taken.values().map(|entry| entry.read(now)).collect()
+        self.lock().taken.iter().map(|(number, entry)| entry.read(*number, now)).collect()
     }
 
     /// Whether somebody publishes into the channel.
@@ -110,7 +112,7 @@ impl Roster {
 impl Seat {
     /// How the feed of who sits here does.
     pub(crate) fn read(&self, now: Instant) -> Option<Report> {
-        self.roster.lock().taken.get(&self.number).map(|entry| entry.read(now))
+        self.roster.lock().taken.get(&self.number).map(|entry| entry.read(self.number, now))
     }
 }
 
@@ -121,8 +123,9 @@ impl Drop for Seat {
 }
 
 impl Entry {
-    fn read(&self, now: Instant) -> Report {
+    fn read(&self, number: u64, now: Instant) -> Report {
         Report {
+            id: number,
             channel: self.who.channel.to_string(),
             peer: self.who.peer.to_string(),
             protocol: self.who.protocol.to_string(),
