@@ -45,8 +45,9 @@ test('when a pathway is drained hls.js moves to the other at the next manifest, 
   await page.waitForFunction(() => window.frameReader.frames.length > 60, null, { timeout: PATIENCE_MS });
 
   const [a, b] = pathways.map(({ asked }) => () => asked.filter((path) => path.includes('.m4s')).length);
-  assert.ok(a() > 0 && b() === 0, `region-a was asked for ${a()} parts, region-b for ${b()}`);
-  const { stalledMs: before } = await stats(page);
+  const { stalledMs: before, errors: met } = await stats(page);
+  const told = () => [...met, ...pathways.map(({ asked }) => asked.slice(0, 12).join(' '))].join('\n');
+  assert.ok(a() > 0 && b() === 0, `region-a was asked for ${a()} parts, region-b for ${b()}:\n${told()}`);
 
   const drainedAt = Date.now();
   const drained = await steer('POST');

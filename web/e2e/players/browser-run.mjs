@@ -20,6 +20,14 @@ export async function watch(browser, { page: address, url, seconds, switchEvery 
       window.reading = window.ready.meter(video, window.player.programDate);
       return window.player.name;
     }, url);
+    // What it changes by itself before it is asked to would be no switch that was asked for. Where a rendition begins with a gap it
+    // leaves, whatever it is told.
+    const shown = () => {
+      const height = window.player.rungs()[0];
+      if (height !== undefined && document.querySelector('video').videoHeight !== height) window.player.switchTo(0);
+      return document.querySelector('video').videoHeight === height;
+    };
+    await page.waitForFunction(shown, null, { polling: 1_000 });
     const switches = await play(page, seconds, switchEvery);
     const reading = await page.evaluate(() => ({ ...window.reading(), errors: window.player.errors }));
     return { name, switches, ...reading };
