@@ -3,7 +3,7 @@
 mod channel;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -18,6 +18,7 @@ use touchline_transcode::Workshop;
 use tracing::{error, info, warn};
 
 use crate::config::{Admitted, Keys, Ladders, Takeover};
+use crate::desk::Hops;
 use crate::webhook::Webhook;
 
 /// Channels that may be live at once.
@@ -45,6 +46,34 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     /// Where the other nodes learn what is live here.
     pub(crate) registry: Registry,
+    /// How long access units take.
+    pub(crate) hops: Hops,
+}
+
+/// Who publishes into which channel, to be sent away. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Live(Arc<Mutex<HashMap<ChannelName, feed::Presence>>>);
+
+impl Live {
+    /// Ends the feed of who publishes into a channel; whether there was somebody.
+    pub(crate) fn evict(&self, channel: &ChannelName) -> bool {
+        match self.lock().get(channel).filter(|publisher| publisher.is_present()) {
+            Some(publisher) => {
+                publisher.evict();
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn has(&self, channel: &ChannelName) -> bool {
+        self.lock().get(channel).is_some_and(feed::Presence::is_present)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelName, feed::Presence>> {
+        // Whole after each change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Answers requests to publish until `shutdown`, then ends every channel.
@@ -52,12 +81,14 @@ pub(crate) async fn run(
     mut publishes: mpsc::Receiver<Publish>,
     hub: Hub,
     settings: Settings,
+    publishers: Live,
     shutdown: CancellationToken,
 ) {
     let mut channels = Channels {
         hub,
         settings: Arc::new(settings),
         shutdown,
+        publishers,
         live: HashMap::new(),
         tasks: JoinSet::new(),
         asking: JoinSet::new(),
@@ -87,17 +118,12 @@ struct Channels {
     hub: Hub,
     settings: Arc<Settings>,
     shutdown: CancellationToken,
-    live: HashMap<ChannelName, Slot>,
+    publishers: Live,
+    /// Where a publisher that returns is handed to each channel.
+    live: HashMap<ChannelName, mpsc::Sender<feed::Reader>>,
     tasks: JoinSet<ChannelName>,
     /// Requests that the webhook is asked about.
     asking: JoinSet<(Publish, Result<(), Rejection>)>,
-}
-
-/// A channel that runs.
-struct Slot {
-    publisher: feed::Presence,
-    /// Where a publisher that returns is handed to the channel.
-    returns: mpsc::Sender<feed::Reader>,
 }
 
 impl Channels {
@@ -130,12 +156,13 @@ impl Channels {
     }
 
     fn admit(&self, publish: &Publish) -> Result<(), Rejection> {
-        match self.live.get(&publish.channel) {
-            Some(slot) if slot.publisher.is_present() && self.settings.takeover == Takeover::Refuse => {
-                Err(Rejection::Busy)
-            }
-            None if self.live.len() >= MAX_CHANNELS => Err(Rejection::Full),
-            _ => Ok(()),
+        let Publish { channel, .. } = publish;
+        if self.publishers.has(channel) && self.settings.takeover == Takeover::Refuse {
+            Err(Rejection::Busy)
+        } else if !self.live.contains_key(channel) && self.live.len() >= MAX_CHANNELS {
+            Err(Rejection::Full)
+        } else {
+            Ok(())
         }
     }
 
@@ -158,9 +185,8 @@ impl Channels {
 
     /// Ends the feed of who is there, so that the channel goes on with who comes.
     fn evict(&self, publish: &Publish) {
-        if let Some(slot) = self.live.get(&publish.channel).filter(|slot| slot.publisher.is_present()) {
+        if self.publishers.evict(&publish.channel) {
             warn!(channel = %publish.channel, peer = %publish.peer, "another publisher takes over");
-            slot.publisher.evict();
         }
     }
 
@@ -168,11 +194,11 @@ impl Channels {
         let (writer, reader) = feed::channel();
         let publisher = writer.presence();
         let name = publish.channel.clone();
-        let reader = match self.live.get_mut(&name) {
+        let reader = match self.live.get(&name) {
             // A channel whose time of grace has just run out takes nobody back.
-            Some(slot) => match slot.returns.try_send(reader) {
+            Some(returns) => match returns.try_send(reader) {
                 Ok(()) => {
-                    slot.publisher = publisher;
+                    self.publishers.lock().insert(name, publisher);
                     return publish.accept(writer);
                 }
                 // Somebody who has just been let in has not begun yet.
@@ -182,7 +208,8 @@ impl Channels {
             None => reader,
         };
         let (returns, returning) = mpsc::channel(1);
-        self.live.insert(name.clone(), Slot { publisher, returns });
+        self.publishers.lock().insert(name.clone(), publisher);
+        self.live.insert(name.clone(), returns);
         let channel = channel::Channel::new(name, self.hub.clone(), Arc::clone(&self.settings));
         self.tasks.spawn(channel.run(reader, returning, self.shutdown.clone()));
         publish.accept(writer);
@@ -194,6 +221,7 @@ impl Channels {
             Ok(name) => info!(channel = %name, "channel is closed"),
             Err(fault) => error!("a channel stopped on a fault of ours; the others are not touched: {fault}"),
         }
-        self.live.retain(|_, slot| !slot.returns.is_closed());
+        self.live.retain(|_, returns| !returns.is_closed());
+        self.publishers.lock().retain(|name, _| self.live.contains_key(name));
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use touchline_edge::replication::Address;
 use touchline_media::{ChannelName, Secret};
 
-use crate::config::{Cluster, Config, Keys, Listen, Switch};
+use crate::config::{self, Cluster, Config, Keys, Listen, Switch};
 
 /// Low-latency live streaming server: RTMP, SRT and WebRTC in, Low-Latency HLS out.
 #[derive(Debug, Parser)]
@@ -110,6 +110,9 @@ struct Node {
     /// Where operators connect [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS", env = "TOUCHLINE_ADMIN")]
     admin: Option<Listen>,
+    /// What operators say who come from other machines. In the environment only: flags can be seen by others
+    #[arg(long, hide = true, env = "TOUCHLINE_ADMIN_TOKEN", hide_env_values = true, value_parser = config::token)]
+    admin_token: Option<Secret>,
     /// By what nodes know each other. In the environment only: flags can be seen by others
     #[arg(long, hide = true, env = "TOUCHLINE_CLUSTER_SECRET", hide_env_values = true, value_parser = Cluster::parse_secret)]
     cluster_secret: Option<Secret>,
@@ -165,6 +168,7 @@ impl Node {
         config.https.key = self.key.or(config.https.key);
         config.https.self_signed |= self.self_signed;
         config.admin = self.admin.unwrap_or(config.admin);
+        config.admin_token = self.admin_token.or(config.admin_token);
         config.cluster.secret = self.cluster_secret.or(config.cluster.secret);
         Ok(config)
     }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
+use touchline_edge::audience::Reporter;
 use touchline_edge::replication::{Address, Directory, Origin};
 use touchline_edge::steering::{PathwayId, Steering};
 use touchline_edge::{Hub, Metrics};
+use touchline_media::Secret;
 use touchline_registry::{self as registry, Id, Load, Registry, Role, Settings, Task};
 
 use crate::config::{Introduction, Membership};
@@ -35,6 +37,11 @@ impl Place {
         };
         Ok(Self { node: name(membership)?, url })
     }
+
+    /// What this node is called.
+    pub(crate) fn node(&self) -> String {
+        self.node.to_string()
+    }
 }
 
 /// The registry, and the task that keeps it.
@@ -58,6 +65,27 @@ pub(crate) fn load(hub: Hub, metrics: Metrics, connections_limit: usize) -> impl
         connections: u64::try_from(metrics.connections.get()).unwrap_or(0),
         connections_limit: connections_limit as u64,
     }
+}
+
+/// Counts who watches, and tells `origins` of it.
+pub(crate) fn audience(
+    hub: &Hub,
+    node: &str,
+    connections_limit: usize,
+    secret: Option<&Secret>,
+    origins: Option<Directory>,
+    metrics: &mut prometheus_client::registry::Registry,
+) -> Arc<Reporter> {
+    if let Some(secret) = secret {
+        hub.audience().share(secret);
+    }
+    hub.audience().register(metrics);
+    Arc::new(Reporter::new(hub.clone(), node.to_owned(), connections_limit, origins))
+}
+
+/// Does so until `closing`.
+pub(crate) async fn report(reporter: Arc<Reporter>, draining: CancellationToken, closing: CancellationToken) {
+    reporter.run(draining, closing).await;
 }
 
 fn name(membership: &Membership) -> anyhow::Result<Id> {

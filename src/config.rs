@@ -1,6 +1,7 @@
 //! What an operator can set, from `touchline.toml`, the environment and flags.
 
 mod cluster;
+mod desk;
 mod keys;
 mod ladder;
 mod listen;
@@ -25,6 +26,7 @@ use touchline_packager as packager;
 use crate::webhook;
 
 pub(crate) use self::cluster::{Cluster, Edge, Introduction};
+pub(crate) use self::desk::token;
 pub(crate) use self::keys::{Admitted, Keys};
 pub(crate) use self::ladder::Ladders;
 pub(crate) use self::listen::{Listen, Switch};
@@ -54,6 +56,10 @@ pub(crate) struct Config {
     pub(crate) rtmps: Tls,
     /// Where operators connect.
     pub(crate) admin: Listen,
+    /// What they say. `None`: they are on this machine.
+    pub(crate) admin_token: Option<Secret>,
+    /// What the event desk depends on.
+    pub(crate) desk: crate::desk::Settings,
     /// What nodes have in common that follow each other.
     pub(crate) cluster: Cluster,
     /// What an edge follows.
@@ -98,6 +104,8 @@ impl Default for Config {
             webrtc: Webrtc::default(),
             rtmps: Tls::default(),
             admin: Listen::loopback(9090),
+            admin_token: None,
+            desk: crate::desk::Settings::default(),
             cluster: Cluster::default(),
             edge: Edge::default(),
             hls: packager::Settings::default(),
@@ -126,7 +134,13 @@ impl Config {
         root.table("srt", |srt| config.srt.read(srt));
         root.table("webrtc", |webrtc| config.webrtc.read(webrtc));
         root.table("rtmps", |rtmps| config.rtmps.read(rtmps));
-        root.table("admin", |admin| admin.value("listen", Listen::parse, &mut config.admin));
+        root.table("admin", |admin| {
+            admin.value("listen", Listen::parse, &mut config.admin);
+            admin.value("token", |text| token(text).map(Some), &mut config.admin_token);
+        });
+        root.table("desk", |section| desk::read_desk(&mut config.desk, section));
+        root.table("hints", |section| desk::read_hints(&mut config.desk.hints, section));
+        root.table("alerts", |section| desk::read_alerts(&mut config.desk, section));
         root.table("cluster", |cluster| {
             config.cluster.read(cluster);
             config.membership.read(cluster);
@@ -440,7 +454,7 @@ threads = 0
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, channels, cluster, edge, hls, http, https, ladder, publish, rtmp, rtmps, srt, steering, viewers, webrtc
+        line 10: chanels: is not a setting; here there are: admin, alerts, channels, cluster, desk, edge, hints, hls, http, https, ladder, publish, rtmp, rtmps, srt, steering, viewers, webrtc
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         line 15: viewers.connections: must be a whole number from 1 to 1000000

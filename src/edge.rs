@@ -1,6 +1,7 @@
 //! The assembly of an edge, in the order of the data path: origins, channels, viewers; operators beside it.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
@@ -16,10 +17,12 @@ use touchline_registry::Role;
 use touchline_tls as tls;
 use tracing::info;
 
+use crate::channels::Live;
 use crate::cluster;
 use crate::config::{Config, Edge as Followed, Introduction};
+use crate::desk::{self, Desk, Hops, Sources, frame};
 use crate::listeners::{TlsListener, bind, reachable};
-use crate::ops::{self, Ops, Ready};
+use crate::ops::{self, Gate, Ops, Ready};
 
 /// An edge whose listeners are bound.
 pub(crate) struct Edge {
@@ -30,6 +33,7 @@ pub(crate) struct Edge {
     admin: TcpListener,
     spool: Option<Spool>,
     place: cluster::Place,
+    kept: desk::Kept,
 }
 
 impl Edge {
@@ -44,7 +48,8 @@ impl Edge {
         let admin = bind(&config.admin, "operators", "--admin")?;
         let spool = config.spool.clone().map(Spool::open).transpose()?;
         let place = cluster::Place::of(&config.membership, reachable(http.local_addr()?))?;
-        Ok(Self { config, introduction, http, https, admin, spool, place })
+        let kept = desk::read(&config.desk)?;
+        Ok(Self { config, introduction, http, https, admin, spool, place, kept })
     }
 
     /// Tells on standard output where to watch.
@@ -73,6 +78,7 @@ impl Edge {
         };
         let load = cluster::load(hub.clone(), metrics, settings.connections);
         let cluster_metrics = touchline_registry::Metrics::register(&mut registry);
+        let node = self.place.node();
         let (cluster, keeper) = cluster::join(&self.config.membership, self.place, Role::Edge, load, cluster_metrics);
         let steering = self.config.steering.clone().map(|settings| {
             let steering = Steering::new(settings, steering::Metrics::register(&mut registry));
@@ -86,23 +92,41 @@ impl Edge {
             named.map(|address| self.introduction.to(address)).collect::<Vec<_>>().into()
         };
         let Config { edge: Followed { channels, idle, standby, .. }, .. } = self.config.clone();
+        let secret = self.config.cluster.secret.as_ref();
+        let told = Some(origins.clone());
+        let reporter = cluster::audience(&hub, &node, settings.connections, secret, told, &mut registry);
         let fleet = Fleet::new(hub.clone(), replication::Settings { origins, channels, idle, standby });
         let ready = Ready::Followed(fleet.readiness());
-        let ops = Ops {
-            registry,
+        let (tasks, closing, stopping) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let sources = Sources {
+            node,
+            role: frame::Role::Edge,
+            hub: hub.clone(),
+            reporter: Arc::clone(&reporter),
             roster: Roster::default(),
+            live: Live::default(),
+            ladders: None,
             cluster: cluster.clone(),
             steering: steering.clone(),
+            hops: Hops::default(),
             draining: drain.clone(),
+        };
+        let desk = Desk::new(sources, self.config.desk.clone(), self.kept);
+        desk.register(&mut registry);
+        let ops = Ops {
+            registry,
+            desk: desk.clone(),
+            gate: Gate::new(self.config.admin_token.as_ref(), self.config.admin.is_loopback()),
+            keys: Vec::new(),
+            draining: drain.clone(),
+            closing: closing.clone(),
             ready,
         };
-        let tasks = TaskTracker::new();
-        let closing = CancellationToken::new();
-        let stopping = CancellationToken::new();
         tasks.spawn(keeper.run(stopping.clone()));
         if let Some(steering) = &steering {
             tasks.spawn(cluster::steer(cluster, steering.clone(), stopping.clone()));
         }
+        tasks.spawn(cluster::report(reporter, drain.clone(), stopping.clone()));
         tasks.spawn(fleet.run(stopping.clone()));
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
@@ -110,9 +134,11 @@ impl Edge {
             viewers.push(tls::Listener::secured(listener, tls));
         }
         let outlet = replication::annex(hub.clone(), self.config.access());
-        let annexes = [outlet].into_iter().chain(steering.as_ref().map(Steering::annex));
+        let reports = edge::audience::annex(&hub);
+        let annexes = [outlet, reports].into_iter().chain(steering.as_ref().map(Steering::annex));
         let serving = tasks.spawn(edge::serve(viewers, Site::new(hub, annexes), settings, closing.clone()));
-        tasks.spawn(ops::serve(self.admin, ops, closing.clone()));
+        tasks.spawn(ops::serve(self.admin, ops));
+        tasks.spawn(desk.run(closing.clone()));
 
         drain.cancelled().await;
         info!("draining: held requests are answered; a second signal stops at once");

@@ -4,6 +4,7 @@ mod channels;
 mod cli;
 mod cluster;
 mod config;
+mod desk;
 mod door;
 mod edge;
 mod encoders;

@@ -25,9 +25,10 @@ use tracing::{info, warn};
 use crate::channels;
 use crate::cluster;
 use crate::config::{Config, Ladders, Listen, Proof, Srt, Webrtc};
+use crate::desk::{self, Desk, Hops, Sources, frame};
 use crate::door;
 use crate::listeners::{TlsListener, bind, reachable};
-use crate::ops::{self, Ops, Ready};
+use crate::ops::{self, Gate, Ops, Ready};
 use crate::webhook::Webhook;
 use crate::whip::Whip;
 
@@ -48,6 +49,7 @@ pub(crate) struct Server {
     admin: TcpListener,
     spool: Option<Spool>,
     place: cluster::Place,
+    kept: desk::Kept,
 }
 
 impl Server {
@@ -72,7 +74,8 @@ impl Server {
         };
         let spool = config.spool.clone().map(Spool::open).transpose()?;
         let place = cluster::Place::of(&config.membership, reachable(http.local_addr()?))?;
-        Ok(Self { config, rtmp, srt, webrtc, rtmps, http, https, admin, spool, place })
+        let kept = desk::read(&config.desk)?;
+        Ok(Self { config, rtmp, srt, webrtc, rtmps, http, https, admin, spool, place, kept })
     }
 
     /// Tells on standard output where to publish and watch.
@@ -118,21 +121,46 @@ impl Server {
         let hub = hub(self.spool, edge_settings, edge_metrics.clone());
         let load = cluster::load(hub.clone(), edge_metrics, edge_settings.connections);
         let cluster_metrics = touchline_registry::Metrics::register(&mut registry);
+        let name = self.place.node();
         let (cluster, keeper) = cluster::join(&self.config.membership, self.place, Role::Origin, load, cluster_metrics);
         let steering = steer(&hub, self.config.steering.clone(), &mut registry);
         let ingest_metrics = ingest::Metrics::register(&mut registry);
-        let workshop = workshop(&self.config.ladders, transcode::Metrics::register(&mut registry));
-        let ops = Ops {
-            registry,
+        let transcode_metrics = transcode::Metrics::register(&mut registry);
+        let board = transcode_metrics.board().clone();
+        let budget = budget();
+        let workshop = workshop(&self.config.ladders, budget.clone(), transcode_metrics);
+        let (leaving, closing) = (CancellationToken::new(), CancellationToken::new());
+        let (hops, publishers) = (Hops::default(), channels::Live::default());
+        hops.register(&mut registry);
+        let secret = self.config.cluster.secret.as_ref();
+        let reporter = cluster::audience(&hub, &name, edge_settings.connections, secret, None, &mut registry);
+        let sources = Sources {
+            node: name,
+            role: frame::Role::Origin,
+            hub: hub.clone(),
+            reporter: Arc::clone(&reporter),
             roster: ingest_metrics.roster().clone(),
+            live: publishers.clone(),
+            ladders: workshop.is_some().then(|| (board, budget)),
             cluster: cluster.clone(),
             steering: steering.clone(),
+            hops: hops.clone(),
             draining: drain.clone(),
+        };
+        let desk = Desk::new(sources, self.config.desk.clone(), self.kept);
+        desk.register(&mut registry);
+        let ops = Ops {
+            registry,
+            desk: desk.clone(),
+            gate: Gate::new(self.config.admin_token.as_ref(), self.config.admin.is_loopback()),
+            keys: self.config.key_names(),
+            draining: drain.clone(),
+            closing: closing.clone(),
             ready: Ready::Always,
         };
-        let (leaving, closing) = (CancellationToken::new(), CancellationToken::new());
         let (upstream, downstream, neighbours) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
         neighbours.spawn(keeper.run(leaving.clone()));
+        neighbours.spawn(cluster::report(reporter, drain.clone(), leaving.clone()));
         if let Some(steering) = &steering {
             neighbours.spawn(cluster::steer(cluster.clone(), steering.clone(), leaving.clone()));
         }
@@ -187,16 +215,19 @@ impl Server {
             workshop,
             grace,
             registry: cluster,
+            hops,
         };
-        upstream.spawn(channels::run(publishes, hub.clone(), settings, drain.clone()));
-        let annexes = whip.into_iter().chain([outlet]).chain(steering.as_ref().map(Steering::annex));
+        upstream.spawn(channels::run(publishes, hub.clone(), settings, publishers, drain.clone()));
+        let reports = edge::audience::annex(&hub);
+        let annexes = whip.into_iter().chain([outlet, reports]).chain(steering.as_ref().map(Steering::annex));
         let mut viewers = vec![self.http.into()];
         if let Some(https) = self.https {
             let (listener, tls) = https.follow(&tls_metrics, &downstream, &closing);
             viewers.push(tls::Listener::secured(listener, tls));
         }
         downstream.spawn(edge::serve(viewers, Site::new(hub.clone(), annexes), edge_settings, closing.clone()));
-        downstream.spawn(ops::serve(self.admin, ops, closing.clone()));
+        downstream.spawn(ops::serve(self.admin, ops));
+        downstream.spawn(desk.run(closing.clone()));
 
         drain.cancelled().await;
         info!("draining: no new publishers; a second signal stops at once");
@@ -228,8 +259,13 @@ fn steer(hub: &Hub, settings: Option<steering::Settings>, registry: &mut Registr
     Some(steering)
 }
 
+/// What ladders may take of this machine.
+fn budget() -> Budget {
+    Budget::of_cores(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))
+}
+
 /// What makes ladders, and sound that every player knows, if the worker is there.
-fn workshop(ladders: &Ladders, metrics: transcode::Metrics) -> Option<Workshop> {
+fn workshop(ladders: &Ladders, budget: Budget, metrics: transcode::Metrics) -> Option<Workshop> {
     let Some(program) = workshop::find(ladders.worker.as_deref()) else {
         if ladders.any() {
             warn!(
@@ -242,8 +278,7 @@ fn workshop(ladders: &Ladders, metrics: transcode::Metrics) -> Option<Workshop> 
         }
         return None;
     };
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    Some(Workshop::open(program, Budget::of_cores(cores), ladders.codecs(), metrics))
+    Some(Workshop::open(program, budget, ladders.codecs(), metrics))
 }
 
 /// Drawn at each start.

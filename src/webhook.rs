@@ -73,9 +73,9 @@ pub(crate) struct Webhook {
 /// A channel, and the SHA-256 of a key.
 type Question = (ChannelName, Option<[u8; digest::SHA256_OUTPUT_LEN]>);
 
-/// Why there is no verdict.
+/// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error("no answer within {0:?}")]
     Late(Duration),
     #[error("cannot connect: {0}")]
@@ -119,32 +119,14 @@ impl Webhook {
     }
 
     async fn post(&self, publish: &Publish) -> Result<bool, Failure> {
-        let request = self.request(publish)?;
-        let limit = self.settings.timeout;
-        let status = timeout(limit, send(&self.settings.url, request)).await.map_err(|_| Failure::Late(limit))??;
+        let Settings { url, secret, timeout: limit } = &self.settings;
+        let answer = timeout(*limit, post(url, secret, None, body(publish))).await;
+        let status = answer.map_err(|_| Failure::Late(*limit))??;
         match status {
             status if status.is_success() => Ok(true),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Ok(false),
             status => Err(Failure::Status(status)),
         }
-    }
-
-    fn request(&self, publish: &Publish) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let body = json!({
-            "channel": publish.channel.as_str(),
-            "key": publish.key.as_ref().map(Secret::reveal),
-            "protocol": publish.protocol.to_string(),
-            "peer": publish.peer.to_string(),
-            "encoder": publish.encoder,
-        })
-        .to_string();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let url = &self.settings.url;
-        Request::post(url.path_and_query().map_or("/", |path| path.as_str()))
-            .header(header::HOST, url.authority().map_or("", |authority| authority.as_str()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("touchline-signature", sign(&self.settings.secret, now, &body))
-            .body(Full::from(body))
     }
 
     fn said(&self, question: &Question, within: Duration) -> Option<bool> {
@@ -164,6 +146,35 @@ impl Webhook {
         // No code that holds the lock can leave the verdicts half changed.
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn body(publish: &Publish) -> String {
+    json!({
+        "channel": publish.channel.as_str(),
+        "key": publish.key.as_ref().map(Secret::reveal),
+        "protocol": publish.protocol.to_string(),
+        "peer": publish.peer.to_string(),
+        "encoder": publish.encoder,
+    })
+    .to_string()
+}
+
+/// Sends JSON, signed and with the number of the message if it has one; what the service answers.
+pub(crate) async fn post(
+    url: &Uri,
+    secret: &Secret,
+    message: Option<u64>,
+    body: String,
+) -> Result<StatusCode, Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut request = Request::post(url.path_and_query().map_or("/", |path| path.as_str()))
+        .header(header::HOST, url.authority().map_or("", |authority| authority.as_str()))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("touchline-signature", sign(secret, now, &body));
+    if let Some(message) = message {
+        request = request.header("touchline-delivery", message);
+    }
+    send(url, request.body(Full::from(body))?).await
 }
 
 fn verdict(may: bool) -> Result<(), Rejection> {

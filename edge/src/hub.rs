@@ -178,7 +178,8 @@ impl Hub {
         if self.follows() { Archive::Origins } else { Archive::Memory }
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    /// What is measured of all channels.
+    pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 

@@ -44,6 +44,7 @@ pub use hub::Hub;
 pub use listener::{BACKLOG, PROTOCOLS, listen};
 pub use listing::Listing;
 pub use metrics::{Kind, Metrics, RequestLabels};
+pub use page::embedded;
 pub use recent::Recent;
 pub use server::serve;
 pub use service::respond;

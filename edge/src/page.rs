@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use hyper::Response;
+use hyper::header::ACCEPT_ENCODING;
+use hyper::{HeaderMap, Response};
 use prometheus_client::metrics::counter::Counter;
 
+use crate::accept;
 use crate::body::Body;
 use crate::error::Error;
 use crate::response::{self, Lifetime};
@@ -61,6 +63,12 @@ pub(crate) fn publish(gzip: bool) -> Result<Response<Body>, Error> {
 /// What the pages need.
 pub(crate) fn asset(name: &str, gzip: bool) -> Result<Response<Body>, Error> {
     serve(&format!("assets/{name}"), gzip)
+}
+
+/// A file that the pages need, for a listener of the caller's: `path` is below `web/dist`; `None`: there is none.
+pub fn embedded(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+    let accepted = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    serve(path, accept::gzip(accepted)).ok()
 }
 
 fn serve(path: &str, gzip: bool) -> Result<Response<Body>, Error> {

@@ -99,6 +99,11 @@ impl Engine {
         Self { settings, history, seen: VecDeque::new(), held: 0.0, needed: VecDeque::new(), last: None }
     }
 
+    /// Reads the future from another past, from now on.
+    pub fn relearn(&mut self, history: Arc<History>) {
+        self.history = history;
+    }
+
     /// Takes a measurement; one that is older than the last is ignored.
     pub fn see(&mut self, observation: Observation) {
         let newer = self.seen.back().is_none_or(|last| last.at < observation.at);

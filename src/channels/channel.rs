@@ -9,7 +9,7 @@ use touchline_edge::Hub;
 use touchline_media::{ChannelName, Kind, Track, feed, opus};
 use touchline_packager::{self as packager, Event, Packager, Presentation, WallClock};
 use touchline_registry::{Announcement, Stance};
-use touchline_transcode::{Ladder, Output, workshop};
+use touchline_transcode::{self as transcode, Ladder, Output, workshop};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::Settings;
@@ -100,6 +100,7 @@ impl Channel {
                 () = &mut alarm => None,
             };
             let now = tokio::time::Instant::now();
+            let received = output.as_ref().and_then(|output| self.received(output.as_ref()?));
             let events = match output {
                 Some(Some(output)) => self.take(output),
                 Some(None) => return,
@@ -114,7 +115,21 @@ impl Channel {
             };
             heard = now;
             self.publish(&events);
+            if let Some(received) = received {
+                self.settings.hops.packaged(&self.name, &events, received);
+            }
         }
+    }
+
+    /// When the last byte of an access unit had come, measured on its way.
+    fn received(&self, output: &Output) -> Option<Instant> {
+        let Output::Sample(sample) = output else { return None };
+        if transcode::is_of_ladder(sample.track) {
+            self.settings.hops.encoded(sample.received);
+        } else {
+            self.settings.hops.received(sample.received);
+        }
+        Some(sample.received)
     }
 
     fn take(&mut self, output: Output) -> Vec<Event> {
@@ -218,6 +233,7 @@ impl Channel {
         let events = self.packager.end();
         self.publish(&events);
         self.announcement = None;
+        self.settings.hops.forget(&self.name);
     }
 
     /// Tells the other nodes how the channel does, if they know of it.
@@ -266,6 +282,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Keys, Ladders, Takeover};
+    use crate::desk::Hops;
 
     const TRACK: TrackId = TrackId(1);
 
@@ -281,6 +298,7 @@ mod tests {
             workshop: None,
             grace: Duration::ZERO,
             registry: Registry::default(),
+            hops: Hops::default(),
         };
         Channel::new("main".parse().unwrap(), hub, Arc::new(settings))
     }

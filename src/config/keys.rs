@@ -51,6 +51,16 @@ impl Keys {
         self.0.is_empty()
     }
 
+    /// What they are called, by channel; `*` is every channel.
+    pub(crate) fn names(&self) -> Vec<(String, String)> {
+        let channel = |scope: &Scope| match scope {
+            Scope::Every => "*".to_owned(),
+            Scope::Channel(channel) => channel.to_string(),
+        };
+        let keys = self.0.iter().flat_map(|(scope, keys)| keys.iter().map(move |key| (scope, key)));
+        keys.map(|(scope, key)| (channel(scope), key.name.clone())).collect()
+    }
+
     /// Whether somebody with this secret may publish to the channel, and by which key.
     pub(crate) fn admit(&self, channel: &ChannelName, secret: Option<&Secret>) -> Option<Admitted<'_>> {
         if self.is_empty() {

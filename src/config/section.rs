@@ -63,13 +63,20 @@ impl<'t, 'm> Section<'t, 'm> {
 
     /// A whole number within a range.
     pub(super) fn number(&mut self, name: &str, range: RangeInclusive<usize>, into: &mut usize) {
+        let mut number = None;
+        self.optional_number(name, range, &mut number);
+        *into = number.unwrap_or(*into);
+    }
+
+    /// A whole number within a range, where there is one.
+    pub(super) fn optional_number(&mut self, name: &str, range: RangeInclusive<usize>, into: &mut Option<usize>) {
         let Some(value) = self.take(name) else { return };
         let number = match value.get_ref() {
             DeValue::Integer(number) => usize::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok(),
             _ => None,
         };
         match number.filter(|number| range.contains(number)) {
-            Some(number) => *into = number,
+            Some(number) => *into = Some(number),
             None => self.mistake(name, format!("must be a whole number from {} to {}", range.start(), range.end())),
         }
     }

@@ -1,4 +1,4 @@
-//! Pathways, as operators see and drain them.
+//! Pathways and the edges that stand for them, as operators see and drain them.
 //!
 //! ```text
 //! GET    /api/v1/steering
@@ -11,119 +11,130 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use serde::Serialize;
 use tokio::time::timeout;
 use touchline_edge::steering::{PathwayId, Report, Steering};
 use touchline_registry::Id;
+use utoipa::ToSchema;
 
 use super::Ops;
+use super::body::By;
+use super::refusal::{Refusal, Why};
+use crate::desk::timeline::Kind;
+use crate::desk::unix;
 
 /// How long the registry may take to know of an order: it is in memory.
 const ORDER: Duration = Duration::from_secs(2);
 
 /// What is known of steering.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Pathways {
     /// None: viewers are not steered.
+    #[schema(value_type = Vec<Object>)]
     pathways: Vec<Report>,
 }
 
-/// Why a pathway is not drained.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
-    #[error("viewers are not steered: there is no [steering] in the configuration")]
-    Off,
-    #[error("there is no pathway called \"{0}\"; /api/v1/steering lists them")]
-    Unknown(String),
-    #[error("a page of another site may not do this")]
-    Elsewhere,
-    #[error("the registry does not take the order: {0}")]
-    Registry(String),
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::Off | Self::Unknown(_) => StatusCode::NOT_FOUND,
-            Self::Elsewhere => StatusCode::FORBIDDEN,
-            Self::Registry(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        (status, Json(serde_json::json!({ "error": self.to_string() }))).into_response()
-    }
-}
-
+/// The pathways that viewers are led to.
+#[utoipa::path(
+    get, path = "/api/v1/steering", tag = "fleet",
+    responses((status = 200, body = Pathways), (status = 401, body = Why), (status = 403, body = Why))
+)]
 pub(super) async fn pathways(State(ops): State<Arc<Ops>>) -> Json<Pathways> {
-    Json(Pathways { pathways: ops.steering.as_ref().map(Steering::report).unwrap_or_default() })
+    Json(Pathways { pathways: steering(&ops).map(Steering::report).unwrap_or_default() })
 }
 
+/// Leads viewers away from a pathway, at their next manifest.
+#[utoipa::path(
+    post, path = "/api/v1/steering/pathways/{id}/drain", tag = "fleet",
+    responses(
+        (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
+        (status = 404, body = Why), (status = 503, body = Why),
+    )
+)]
 pub(super) async fn drain(
     State(ops): State<Arc<Ops>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    By(by): By,
 ) -> Result<Json<Pathways>, Refusal> {
-    order(&ops, &id, true, &headers).await
+    order(&ops, &id, true, &by).await
 }
 
+/// Lets viewers return to a pathway.
+#[utoipa::path(
+    delete, path = "/api/v1/steering/pathways/{id}/drain", tag = "fleet",
+    responses(
+        (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
+        (status = 404, body = Why), (status = 503, body = Why),
+    )
+)]
 pub(super) async fn restore(
     State(ops): State<Arc<Ops>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    By(by): By,
 ) -> Result<Json<Pathways>, Refusal> {
-    order(&ops, &id, false, &headers).await
+    order(&ops, &id, false, &by).await
 }
 
-async fn order(ops: &Ops, id: &str, drained: bool, headers: &HeaderMap) -> Result<Json<Pathways>, Refusal> {
-    if is_of_another_site(headers) {
-        return Err(Refusal::Elsewhere);
-    }
-    let steering = ops.steering.as_ref().ok_or(Refusal::Off)?;
+/// Leads viewers away from the edge that a pathway is named after.
+#[utoipa::path(
+    post, path = "/api/v1/edges/{node}/drain", tag = "fleet",
+    responses(
+        (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
+        (status = 404, body = Why), (status = 503, body = Why),
+    )
+)]
+pub(super) async fn drain_edge(
+    State(ops): State<Arc<Ops>>,
+    Path(node): Path<String>,
+    By(by): By,
+) -> Result<Json<Pathways>, Refusal> {
+    order(&ops, &node, true, &by).await
+}
+
+/// Lets viewers return to an edge.
+#[utoipa::path(
+    delete, path = "/api/v1/edges/{node}/drain", tag = "fleet",
+    responses(
+        (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
+        (status = 404, body = Why), (status = 503, body = Why),
+    )
+)]
+pub(super) async fn restore_edge(
+    State(ops): State<Arc<Ops>>,
+    Path(node): Path<String>,
+    By(by): By,
+) -> Result<Json<Pathways>, Refusal> {
+    order(&ops, &node, false, &by).await
+}
+
+fn steering(ops: &Ops) -> Option<&Steering> {
+    ops.desk.sources().steering.as_ref()
+}
+
+async fn order(ops: &Ops, id: &str, drained: bool, by: &str) -> Result<Json<Pathways>, Refusal> {
+    let steering = steering(ops)
+        .ok_or_else(|| Refusal::not_found("viewers are not steered: there is no [steering] in the configuration"))?;
     let known = id.parse().ok().filter(|id: &PathwayId| steering.has(id));
-    let known = known.and_then(|id| id.as_str().parse::<Id>().ok()).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
-    let mut snapshots = ops.cluster.subscribe();
-    ops.cluster.drain(known.clone(), drained).map_err(|why| Refusal::Registry(why.to_string()))?;
+    let known = known.and_then(|id| id.as_str().parse::<Id>().ok());
+    let known = known.ok_or_else(|| {
+        Refusal::not_found(format!("there is no pathway called \"{id}\"; /api/v1/steering lists them"))
+    })?;
+    let registry = |why: String| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("the registry does not take the order: {why}"))
+    };
+    let cluster = &ops.desk.sources().cluster;
+    let mut snapshots = cluster.subscribe();
+    cluster.drain(known.clone(), drained).map_err(|why| registry(why.to_string()))?;
     let done = snapshots.wait_for(|snapshot| snapshot.drained.contains(&known) == drained);
-    match timeout(ORDER, done).await {
-        Ok(Ok(snapshot)) => {
-            let pathways = ops.steering.as_ref().map(Steering::report).unwrap_or_default();
-            let drained = |report: Report| Report {
-                drained: snapshot.drained.iter().any(|id| id.as_str() == report.pathway.id.as_str()),
-                ..report
-            };
-            Ok(Json(Pathways { pathways: pathways.into_iter().map(drained).collect() }))
-        }
-        Ok(Err(_)) | Err(_) => Err(Refusal::Registry(format!("it has not answered within {ORDER:?}"))),
-    }
-}
-
-/// A browser on this machine reaches this listener too, and says of which site the page is that asks.
-fn is_of_another_site(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return false };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let site = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, site)| site);
-    site.is_none() || site != host
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_of_other_sites_are_told_by_their_origin() {
-        let from = |origin: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, "127.0.0.1:9090".parse().unwrap());
-            if let Some(origin) = origin {
-                headers.insert(ORIGIN, origin.parse().unwrap());
-            }
-            is_of_another_site(&headers)
-        };
-        assert!(!from(None));
-        assert!(!from(Some("http://127.0.0.1:9090")));
-        for origin in ["http://127.0.0.1:8080", "https://elsewhere.example", "null"] {
-            assert!(from(Some(origin)), "{origin}");
-        }
-    }
+    let Ok(Ok(snapshot)) = timeout(ORDER, done).await.map(|done| done.map(|snapshot| snapshot.clone())) else {
+        return Err(registry(format!("it has not answered within {ORDER:?}")));
+    };
+    let verb = if drained { "drain" } else { "restore" };
+    ops.desk.act(|state| state.did(Kind::Edge, format!("{verb} pathway {id}"), (unix(), by)));
+    let drained = |report: Report| Report {
+        drained: snapshot.drained.iter().any(|id| id.as_str() == report.pathway.id.as_str()),
+        ..report
+    };
+    Ok(Json(Pathways { pathways: steering.report().into_iter().map(drained).collect() }))
 }

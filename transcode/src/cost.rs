@@ -25,6 +25,13 @@ pub struct Costs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Millicores(pub u64);
 
+impl Millicores {
+    /// In whole cores and parts of one.
+    pub fn cores(self) -> f64 {
+        u32::try_from(self.0).map_or(f64::MAX, f64::from) / 1_000.0
+    }
+}
+
 impl Costs {
     /// What a ladder takes while it runs.
     pub fn of(&self, source: &Source, rungs: &[Rung]) -> Millicores {
@@ -62,6 +69,11 @@ impl Budget {
     /// What is left.
     pub fn left(&self) -> Millicores {
         Millicores(self.capacity.saturating_sub(self.taken.load(Ordering::Relaxed)))
+    }
+
+    /// What is taken.
+    pub fn taken(&self) -> Millicores {
+        Millicores(self.taken.load(Ordering::Relaxed))
     }
 
     /// Takes a share, if there is so much left.

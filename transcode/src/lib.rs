@@ -29,4 +29,5 @@ pub use cost::{Budget, Costs, Millicores};
 pub use ladder::Ladder;
 pub use metrics::Metrics;
 pub use notice::Notice;
+pub use rendition::is_of_ladder;
 pub use workshop::Workshop;

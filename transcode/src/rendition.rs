@@ -8,6 +8,11 @@ use crate::source::Source;
 /// Tracks of a ladder are numbered from here, above those of any source.
 const FIRST_TRACK: u32 = 1_000;
 
+/// Whether a track was made here, of another.
+pub fn is_of_ladder(track: TrackId) -> bool {
+    track.0 >= FIRST_TRACK
+}
+
 /// One rung of a channel's ladder, from its choice to the end of the channel.
 #[derive(Debug)]
 pub(crate) struct Rendition {

@@ -73,7 +73,7 @@ impl Reporter {
     }
 
     /// Until `shutdown`; `draining` tells from when on there are no more viewers.
-    pub async fn run(self, draining: CancellationToken, shutdown: CancellationToken) {
+    pub async fn run(&self, draining: CancellationToken, shutdown: CancellationToken) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
