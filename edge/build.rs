@@ -22,7 +22,7 @@ fn table() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut files = Vec::new();
     let listed = list(&dist, &mut files);
-    for page in ["index.html", "watch.html", "publish.html"] {
+    for page in ["index.html", "watch.html", "publish.html", "desk.html"] {
         if listed.is_err() || !dist.join(page).is_file() {
             return Err(format!(
                 "web/dist has no {page}, which is built into the server. Run `make web` first, or `cd web && npm ci && npm run build`"

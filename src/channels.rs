@@ -81,14 +81,14 @@ pub(crate) async fn run(
     mut publishes: mpsc::Receiver<Publish>,
     hub: Hub,
     settings: Settings,
-    publishers: Live,
+    present: Live,
     shutdown: CancellationToken,
 ) {
     let mut channels = Channels {
         hub,
         settings: Arc::new(settings),
         shutdown,
-        publishers,
+        present,
         live: HashMap::new(),
         tasks: JoinSet::new(),
         asking: JoinSet::new(),
@@ -118,7 +118,7 @@ struct Channels {
     hub: Hub,
     settings: Arc<Settings>,
     shutdown: CancellationToken,
-    publishers: Live,
+    present: Live,
     /// Where a publisher that returns is handed to each channel.
     live: HashMap<ChannelName, mpsc::Sender<feed::Reader>>,
     tasks: JoinSet<ChannelName>,
@@ -157,7 +157,7 @@ impl Channels {
 
     fn admit(&self, publish: &Publish) -> Result<(), Rejection> {
         let Publish { channel, .. } = publish;
-        if self.publishers.has(channel) && self.settings.takeover == Takeover::Refuse {
+        if self.present.has(channel) && self.settings.takeover == Takeover::Refuse {
             Err(Rejection::Busy)
         } else if !self.live.contains_key(channel) && self.live.len() >= MAX_CHANNELS {
             Err(Rejection::Full)
@@ -185,7 +185,7 @@ impl Channels {
 
     /// Ends the feed of who is there, so that the channel goes on with who comes.
     fn evict(&self, publish: &Publish) {
-        if self.publishers.evict(&publish.channel) {
+        if self.present.evict(&publish.channel) {
             warn!(channel = %publish.channel, peer = %publish.peer, "another publisher takes over");
         }
     }
@@ -198,7 +198,7 @@ impl Channels {
             // A channel whose time of grace has just run out takes nobody back.
             Some(returns) => match returns.try_send(reader) {
                 Ok(()) => {
-                    self.publishers.lock().insert(name, publisher);
+                    self.present.lock().insert(name, publisher);
                     return publish.accept(writer);
                 }
                 // Somebody who has just been let in has not begun yet.
@@ -208,7 +208,7 @@ impl Channels {
             None => reader,
         };
         let (returns, returning) = mpsc::channel(1);
-        self.publishers.lock().insert(name.clone(), publisher);
+        self.present.lock().insert(name.clone(), publisher);
         self.live.insert(name.clone(), returns);
         let channel = channel::Channel::new(name, self.hub.clone(), Arc::clone(&self.settings));
         self.tasks.spawn(channel.run(reader, returning, self.shutdown.clone()));
@@ -222,6 +222,6 @@ impl Channels {
             Err(fault) => error!("a channel stopped on a fault of ours; the others are not touched: {fault}"),
         }
         self.live.retain(|_, returns| !returns.is_closed());
-        self.publishers.lock().retain(|name, _| self.live.contains_key(name));
+        self.present.lock().retain(|name, _| self.live.contains_key(name));
     }
 }

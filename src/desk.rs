@@ -111,7 +111,7 @@ impl Desk {
     /// Looks at everything, and tells who listens.
     pub(crate) fn look(&self, now: Duration) {
         let seen = self.0.sources.gather();
-        let (frame, entries) = self.with(|state| state.look(now, &self.0.sources, seen));
+        let (frame, entries) = self.with(|state| state.look(now, &self.0.sources, &seen));
         self.0.frames.send_replace(Arc::new(frame));
         self.tell(entries);
     }

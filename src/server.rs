@@ -113,6 +113,7 @@ impl Server {
 
     /// Serves until `drain` is cancelled, then takes no more publishers, ends every playlist, answers every held
     /// request and returns.
+    #[expect(clippy::too_many_lines, reason = "each stage in the order of the data path, and nothing else")]
     pub(crate) async fn run(self, drain: CancellationToken) {
         let mut registry = Registry::default();
         let edge_settings = self.config.viewers;
@@ -130,7 +131,7 @@ impl Server {
         let budget = budget();
         let workshop = workshop(&self.config.ladders, budget.clone(), transcode_metrics);
         let (leaving, closing) = (CancellationToken::new(), CancellationToken::new());
-        let (hops, publishers) = (Hops::default(), channels::Live::default());
+        let (hops, present) = (Hops::default(), channels::Live::default());
         hops.register(&mut registry);
         let secret = self.config.cluster.secret.as_ref();
         let reporter = cluster::audience(&hub, &name, edge_settings.connections, secret, None, &mut registry);
@@ -140,8 +141,8 @@ impl Server {
             hub: hub.clone(),
             reporter: Arc::clone(&reporter),
             roster: ingest_metrics.roster().clone(),
-            live: publishers.clone(),
-            ladders: workshop.is_some().then(|| (board, budget)),
+            live: present.clone(),
+            ladders: workshop.is_some().then_some((board, budget)),
             cluster: cluster.clone(),
             steering: steering.clone(),
             hops: hops.clone(),
@@ -217,7 +218,7 @@ impl Server {
             registry: cluster,
             hops,
         };
-        upstream.spawn(channels::run(publishes, hub.clone(), settings, publishers, drain.clone()));
+        upstream.spawn(channels::run(publishes, hub.clone(), settings, present, drain.clone()));
         let reports = edge::audience::annex(&hub);
         let annexes = whip.into_iter().chain([outlet, reports]).chain(steering.as_ref().map(Steering::annex));
         let mut viewers = vec![self.http.into()];

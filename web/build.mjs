@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const DIST = join(ROOT, 'dist');
-const PAGES = ['index.html', 'watch.html', 'publish.html'];
+const PAGES = ['index.html', 'watch.html', 'publish.html', 'desk.html'];
 
 await rm(DIST, { recursive: true, force: true });
 await mkdir(DIST, { recursive: true });

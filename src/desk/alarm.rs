@@ -61,7 +61,6 @@ struct Manner {
     /// In seconds: it has to hold for so long to be told, and to be well for so long to be over.
     holds: u64,
     clears: u64,
-    advice: &'static str,
 }
 
 impl Rule {
@@ -87,126 +86,83 @@ impl Rule {
         Self::WebhooksUndelivered,
     ];
 
+    /// What it is called, whether it is critical, and for how many seconds it has to hold, and to be well.
     fn manner(self) -> Manner {
-        let (name, critical, holds, clears, advice) = match self {
-            Self::FeedStopped => (
-                "feed_stopped",
-                true,
-                2,
-                3,
-                "Call the venue: check the encoder and its network. If another feed is at hand, publish it into the same channel: viewers stay.",
-            ),
-            Self::LongGop => (
-                "long_gop",
-                false,
-                5,
-                10,
-                "Set the encoder's keyframe interval to 2 s (OBS: Output, Streaming, Keyframe Interval; ffmpeg: -g twice the frame rate).",
-            ),
-            Self::AudioVideoDrift => (
-                "audio_video_drift",
-                false,
-                10,
-                10,
-                "Sound and pictures leave the encoder by different clocks: take both from the same device, or restart the encoder.",
-            ),
-            Self::SrtLoss => (
-                "srt_loss",
-                false,
-                5,
-                15,
-                "Raise the SRT latency on both ends to four round trips or more, or lower the bitrate of the encoder.",
-            ),
-            Self::NoSound => ("no_sound", false, 0, 3, "Check the sound at the encoder: its track has sent nothing."),
-            Self::FeedGaps => (
-                "feed_gaps",
-                false,
-                0,
-                60,
-                "The encoder skips: check whether its machine is overloaded, and its network.",
-            ),
-            Self::LateParts => (
-                "late_parts",
-                true,
-                5,
-                20,
-                "This machine is too slow for what it does: make fewer or smaller renditions, or move channels to another origin.",
-            ),
-            Self::ReplicationLag => (
-                "replication_lag",
-                true,
-                3,
-                10,
-                "Check the network between this edge and its origins; drain the edge if it does not mend.",
-            ),
-            Self::EdgeSilent => (
-                "edge_silent",
-                true,
-                3,
-                3,
-                "Check the machine and its network. Viewers of it go elsewhere by themselves where there is steering.",
-            ),
-            Self::EdgeFull => (
-                "edge_full",
-                true,
-                5,
-                30,
-                "Add edges now: surge the hint of edges; or raise [viewers] connections where the machine can bear it.",
-            ),
-            Self::ServerBehind => {
-                ("server_behind", true, 5, 15, "This machine has more to do than it can: add edges, or move channels.")
-            }
-            Self::LadderShedding => (
-                "ladder_shedding",
-                false,
-                5,
-                15,
-                "Pictures are left out: make fewer or smaller renditions, or use hardware (`touchline encoders` tells).",
-            ),
-            Self::RungResting => (
-                "rung_resting",
-                false,
-                0,
-                5,
-                "A rendition was taken away as the machine is too slow for it; it returns by itself when there is time.",
-            ),
-            Self::LadderCrashes => (
-                "ladder_crashes",
-                true,
-                0,
-                60,
-                "See the log for what the worker said; another encoder is chosen by itself after some crashes.",
-            ),
-            Self::Rebuffering => (
-                "rebuffering",
-                true,
-                20,
-                30,
-                "Look at the first byte and replication of the edges, then at the networks of those who watch.",
-            ),
-            Self::HintStale => (
-                "hint_stale",
-                true,
-                10,
-                5,
-                "No edge says how many watch: check the network to the edges. The hint does not fall meanwhile.",
-            ),
-            Self::TooFewNodes => (
-                "too_few_nodes",
-                false,
-                180,
-                10,
-                "The autoscaler has not acted on the hint: check it, its maximum, and the quota of the cloud.",
-            ),
-            Self::WebhooksUndelivered => (
-                "webhooks_undelivered",
-                false,
-                0,
-                0,
-                "Check who takes the webhooks, then POST /api/v1/webhooks/dead/ID to try again, or DELETE it.",
-            ),
+        let (name, critical, holds, clears) = match self {
+            Self::FeedStopped => ("feed_stopped", true, 2, 3),
+            Self::LongGop => ("long_gop", false, 5, 10),
+            Self::AudioVideoDrift => ("audio_video_drift", false, 10, 10),
+            Self::SrtLoss => ("srt_loss", false, 5, 15),
+            Self::NoSound => ("no_sound", false, 0, 3),
+            Self::FeedGaps => ("feed_gaps", false, 0, 60),
+            Self::LateParts => ("late_parts", true, 5, 20),
+            Self::ReplicationLag => ("replication_lag", true, 3, 10),
+            Self::EdgeSilent => ("edge_silent", true, 3, 3),
+            Self::EdgeFull => ("edge_full", true, 5, 30),
+            Self::ServerBehind => ("server_behind", true, 5, 15),
+            Self::LadderShedding => ("ladder_shedding", false, 5, 15),
+            Self::RungResting => ("rung_resting", false, 0, 5),
+            Self::LadderCrashes => ("ladder_crashes", true, 0, 60),
+            Self::Rebuffering => ("rebuffering", true, 20, 30),
+            Self::HintStale => ("hint_stale", true, 10, 5),
+            Self::TooFewNodes => ("too_few_nodes", false, 180, 10),
+            Self::WebhooksUndelivered => ("webhooks_undelivered", false, 0, 0),
         };
-        Manner { name, critical, holds, clears, advice }
+        Manner { name, critical, holds, clears }
+    }
+
+    /// What to do.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::FeedStopped => {
+                "Call the venue: check the encoder and its network. If another feed is at hand, publish it into the same channel: viewers stay."
+            }
+            Self::LongGop => {
+                "Set the encoder's keyframe interval to 2 s (OBS: Output, Streaming, Keyframe Interval; ffmpeg: -g twice the frame rate)."
+            }
+            Self::AudioVideoDrift => {
+                "Sound and pictures leave the encoder by different clocks: take both from the same device, or restart the encoder."
+            }
+            Self::SrtLoss => {
+                "Raise the SRT latency on both ends to four round trips or more, or lower the bitrate of the encoder."
+            }
+            Self::NoSound => "Check the sound at the encoder: its track has sent nothing.",
+            Self::FeedGaps => "The encoder skips: check whether its machine is overloaded, and its network.",
+            Self::LateParts => {
+                "This machine is too slow for what it does: make fewer or smaller renditions, or move channels to another origin."
+            }
+            Self::ReplicationLag => {
+                "Check the network between this edge and its origins; drain the edge if it does not mend."
+            }
+            Self::EdgeSilent => {
+                "Check the machine and its network. Viewers of it go elsewhere by themselves where there is steering."
+            }
+            Self::EdgeFull => {
+                "Add edges now: surge the hint of edges; or raise [viewers] connections where the machine can bear it."
+            }
+            Self::ServerBehind => "This machine has more to do than it can: add edges, or move channels.",
+            Self::LadderShedding => {
+                "Pictures are left out: make fewer or smaller renditions, or use hardware (`touchline encoders` tells)."
+            }
+            Self::RungResting => {
+                "A rendition was taken away as the machine is too slow for it; it returns by itself when there is time."
+            }
+            Self::LadderCrashes => {
+                "See the log for what the worker said; another encoder is chosen by itself after some crashes."
+            }
+            Self::Rebuffering => {
+                "Look at the first byte and replication of the edges, then at the networks of those who watch."
+            }
+            Self::HintStale => {
+                "No edge says how many watch: check the network to the edges. The hint does not fall meanwhile."
+            }
+            Self::TooFewNodes => {
+                "The autoscaler has not acted on the hint: check it, its maximum, and the quota of the cloud."
+            }
+            Self::WebhooksUndelivered => {
+                "Check who takes the webhooks, then POST /api/v1/webhooks/dead/ID to try again, or DELETE it."
+            }
+        }
     }
 }
 
@@ -446,7 +402,7 @@ fn status(subject: &Subject, trouble: &Trouble) -> AlertStatus {
         node: node.clone(),
         since: rfc3339(trouble.since),
         summary: trouble.words.clone(),
-        advice: manner.advice.to_owned(),
+        advice: rule.advice().to_owned(),
     }
 }
 

@@ -104,18 +104,18 @@ mod tests {
         let at = |minutes: u64| 1_000 * hour + Duration::from_mins(minutes);
         let event = Event {
             id: "final".into(),
-            kick_off: at(0),
-            end: at(105),
+            kick_off: at(60),
+            end: at(165),
             expected_peak: Some(2_000.0),
             breaks: Vec::new(),
             announcements: Vec::new(),
-            ended: Some(at(110)),
+            ended: Some(at(170)),
         };
         let calendar = Calendar { events: vec![event] };
         let mut learning = Learning::new(Settings::default(), Vec::new(), None);
         let mut kept = Vec::new();
         for second in 0..4 * 3_600_u64 {
-            let now = at(0) - hour + Duration::from_secs(second);
+            let now = at(0) + Duration::from_secs(second);
             // A minute of which nobody knows.
             if !(600..660).contains(&second) {
                 kept.extend(learning.see(now, 1_000.0, &calendar));

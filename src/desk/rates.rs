@@ -13,11 +13,14 @@ const LOOKS: usize = 10;
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     /// Joins and leaves that each node has told so far, by node and channel.
-    told: BTreeMap<(String, String), (f64, f64)>,
+    told: BTreeMap<(String, String), Moves>,
     /// What was added at each of the last looks, by channel.
-    added: VecDeque<(Duration, BTreeMap<String, (f64, f64)>)>,
+    added: VecDeque<(Duration, BTreeMap<String, Moves>)>,
     nodes: BTreeMap<String, Node>,
 }
+
+/// Joins and leaves.
+type Moves = (f64, f64);
 
 #[derive(Debug)]
 struct Node {
@@ -40,7 +43,7 @@ impl Rates {
         merged: &BTreeMap<String, Merged>,
     ) -> ((Merged, (f64, f64)), Channels) {
         self.add(now, seen);
-        let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+        let mut sums: BTreeMap<&str, Moves> = BTreeMap::new();
         for (channel, (joins, leaves)) in self.added.iter().flat_map(|(_, added)| added) {
             let sum = sums.entry(channel).or_default();
             *sum = (sum.0 + joins, sum.1 + leaves);
@@ -73,7 +76,7 @@ impl Rates {
     }
 
     fn add(&mut self, now: Duration, seen: &Seen) {
-        let mut added: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        let mut added: BTreeMap<String, Moves> = BTreeMap::new();
         let reports = seen.others.iter().map(|(_, report)| report).chain([&seen.own]);
         let mut told = BTreeMap::new();
         for (report, tally) in reports.flat_map(|report| report.tallies.iter().map(move |tally| (report, tally))) {
@@ -154,12 +157,15 @@ mod tests {
     #[test]
     fn a_node_sends_what_it_has_sent_since_its_last_report() {
         let mut rates = Rates::default();
+        let mut told: Vec<(f64, f64)> = Vec::new();
         let of = |rates: &mut Rates, millis, bytes| {
             rates.of_node(Duration::from_millis(millis), &report("edge", 0.0, bytes)).0
         };
-        assert_eq!(of(&mut rates, 0, 1_000), 0.0);
-        assert_eq!(of(&mut rates, 1_000, 2_000), 8_000.0);
-        assert_eq!(of(&mut rates, 1_100, 2_000), 8_000.0);
-        assert_eq!(of(&mut rates, 2_000, 2_000), 0.0);
+        told.push((of(&mut rates, 0, 1_000), 0.0));
+        told.push((of(&mut rates, 1_000, 2_000), 8_000.0));
+        told.push((of(&mut rates, 1_100, 2_000), 8_000.0));
+        told.push((of(&mut rates, 2_000, 2_000), 0.0));
+        let (is, should): (Vec<f64>, Vec<f64>) = told.into_iter().unzip();
+        assert_eq!(is, should);
     }
 }

@@ -124,14 +124,14 @@ impl State {
     }
 
     /// What there is to see at a moment, and what is new.
-    pub(super) fn look(&mut self, now: Duration, sources: &Sources, seen: Seen) -> (Frame, Vec<Entry>) {
+    pub(super) fn look(&mut self, now: Duration, sources: &Sources, seen: &Seen) -> (Frame, Vec<Entry>) {
         self.expire(now);
         let calendar = calendar(&self.events);
-        let counted = self.count(now, &seen);
-        let edges = self.nodes(now, &seen);
-        let hints = self.hint(now, &calendar, &counted, &edges, &seen);
-        let channels = counted.channels(&seen);
-        self.note_differences(now, &seen, &edges);
+        let counted = self.count(now, seen);
+        let edges = self.nodes(now, seen);
+        let hints = self.hint(now, &calendar, &counted, &edges, seen);
+        let channels = counted.channels(seen);
+        self.note_differences(now, seen, &edges);
         let mut frame = Frame {
             at: super::rfc3339(now),
             node: sources.node.clone(),
@@ -150,7 +150,7 @@ impl State {
         };
         let on_air = self.events.values().filter(|planned| planned.event.is_on_air(now));
         let expected: BTreeSet<String> = on_air.flat_map(|planned| planned.channels.iter().cloned()).collect();
-        self.watchman.look(now, &frame, &seen, expected, &mut self.timeline);
+        self.watchman.look(now, &frame, seen, expected, &mut self.timeline);
         frame.alerts = self.watchman.firing();
         self.remember(now, &frame);
         let fresh = self.timeline.fresh();
@@ -308,7 +308,7 @@ impl State {
             match before.nodes.get(node) {
                 None => note(Kind::Edge, Severity::Info, None, format!("{node} serves viewers")),
                 Some((false, _)) if *stale => {
-                    note(Kind::Edge, Severity::Warning, None, format!("{node} has fallen silent"))
+                    note(Kind::Edge, Severity::Warning, None, format!("{node} has fallen silent"));
                 }
                 Some((true, _)) if !*stale => note(Kind::Edge, Severity::Info, None, format!("{node} is heard again")),
                 Some((_, false)) if *draining => note(Kind::Edge, Severity::Info, None, format!("{node} drains")),

@@ -2,6 +2,8 @@
 //!
 //! The trigger's metadata says which pool: `pool: edges`. The target is one, so that the metric is a number of nodes.
 
+#![expect(clippy::struct_field_names, reason = "fields are called as in the proto file")]
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -28,7 +28,7 @@ Touchline admin: in a browser, the event desk
 ";
 
 /// Nothing but what the page itself brings: what an encoder calls itself is text, and stays so.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 pub(super) async fn index(headers: HeaderMap) -> Response {

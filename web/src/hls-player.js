@@ -5,9 +5,11 @@ import Hls from 'hls.js';
 
 import { BitrateMeter } from './bitrate.js';
 import { bufferAhead } from './buffer.js';
+import { sign } from './cmcd.js';
 import { pace } from './pace.js';
 import { RateControl } from './rate-control.js';
 import { names } from './renditions.js';
+import { SteeringControl } from './steering-control.js';
 
 /** @typedef {import('./session.js').Outcome} Outcome */
 /** @typedef {import('./session.js').Playback} Playback */
@@ -28,12 +30,15 @@ export const supported = () => Hls.isSupported();
 /**
  * @param {HTMLVideoElement} video
  * @param {string} url
+ * @param {string | null} id of the viewer's session; null: nothing is said of it
  * @returns {Playback}
  */
-export function play(video, url) {
+export function play(video, url, id = null) {
   const hls = new Hls({
     lowLatencyMode: true,
     abrController: /** @type {any} */ (RateControl),
+    contentSteeringController: /** @type {any} */ (SteeringControl),
+    xhrSetup: id === null ? undefined : (request, target) => sign(request, target, id),
     // Held playlist requests end with 503 while a publisher is away. It may well return, so keep asking; a channel that is
     // gone answers 404, which is not asked again.
     playlistLoadPolicy: policy(60),

@@ -48,10 +48,12 @@ export class Session {
   /**
    * @param {HTMLVideoElement} video
    * @param {string} url of the multivariant playlist
+   * @param {string} id of this viewer
    */
-  constructor(video, url) {
+  constructor(video, url, id) {
     this.video = video;
     this.url = url;
+    this.id = id;
   }
 
   /** Runs for as long as the page lives. */
@@ -63,7 +65,7 @@ export class Session {
     }
     for (;;) {
       this.starts += 1;
-      this.playback = play(this.video, this.url);
+      this.playback = play(this.video, this.url, this.id);
       this.playback.choose(this.choice);
       const outcome = await this.playback.done;
       this.playback = null;

@@ -1,6 +1,7 @@
 // The page at /watch/CHANNEL.
 
 import { channelOf } from './channel.js';
+import { Reporter, Reports, sessionId } from './cmcd.js';
 import { connectControls } from './controls.js';
 import { noticeFor } from './notice.js';
 import { rtmpServer } from './how-to-publish.js';
@@ -20,7 +21,9 @@ const FLOWS_MS = 1_000;
 
 const channel = channelOf(location.pathname);
 const video = /** @type {HTMLVideoElement} */ (element('video'));
-const session = new Session(video, `/live/${encodeURIComponent(channel)}/index.m3u8`);
+const id = sessionId();
+const session = new Session(video, `/live/${encodeURIComponent(channel)}/index.m3u8`, id);
+const reporter = new Reporter(channel, new Reports(id));
 const stalls = new StallMeter();
 const switches = new SwitchMeter();
 const reflect = connectControls(element, video, session);
@@ -41,7 +44,14 @@ Object.defineProperty(window, 'touchline', {
   }),
 });
 
-video.addEventListener('playing', () => session.playing());
+const openedAt = performance.now();
+/** From when the page was opened, or was given something to play, until it played. @type {number | null} */ let startupMs = null;
+let connectingAt = openedAt;
+
+video.addEventListener('playing', () => {
+  if (session.phase !== 'playing') startupMs ??= performance.now() - connectingAt;
+  session.playing();
+});
 let looks = 0;
 let notStuckAt = performance.now();
 setInterval(look, LOOK_MS);
@@ -64,8 +74,26 @@ function look() {
   const word = live ? 'Live' : session.phase === 'playing' ? (video.paused ? 'Paused' : 'Waiting') : 'Offline';
   if (badge.textContent !== word) badge.textContent = word;
   if (looks % LOOKS_PER_FIGURE === 0) show(element('stats'), snapshot(video, session, stalls, switches));
+  if (session.phase !== 'playing' && session.phase !== 'connecting') connectingAt = now;
+  if (looks % LOOKS_PER_FIGURE === 0) reporter.look(state(standingStillMs));
   reflect();
   looks += 1;
+}
+
+/** What the reports say. @param {number} standingStillMs @returns {import('./cmcd.js').State} */
+function state(standingStillMs) {
+  const { phase, latency, throughput, failures } = snapshot(video, session, stalls, switches);
+  /** @type {Record<string, import('./cmcd.js').State['doing']>} */
+  const others = { connecting: 'starting', ended: 'ended' };
+  const playing = video.paused ? 'paused' : standingStillMs > 0 ? 'rebuffering' : 'playing';
+  return {
+    doing: phase === 'playing' ? playing : (others[phase] ?? 'waiting'),
+    startupMs,
+    latencyMs: latency === null ? null : 1000 * latency,
+    throughputKbps: throughput === null ? null : throughput / 1000,
+    stalledMs: stalls.totalMs + standingStillMs,
+    errors: failures.length,
+  };
 }
 
 /**

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use hyper::Version;
-use hyper::header::{HeaderMap, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use touchline_audience::{Cmcd, Protocol, Visitor};
 
 use super::Audience;
@@ -51,7 +51,7 @@ impl Signs {
 }
 
 fn agent(headers: &HeaderMap) -> &[u8] {
-    headers.get(USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default()
+    headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default()
 }
 
 fn values(headers: &HeaderMap) -> impl Iterator<Item = &str> {

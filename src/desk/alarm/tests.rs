@@ -74,10 +74,14 @@ fn well() -> (Frame, Signs) {
     (frame, signs)
 }
 
+fn count(second: u64) -> f64 {
+    f64::from(u32::try_from(second).unwrap())
+}
+
 /// Counts go on as in a channel that is well.
 fn go_on(frame: &mut Frame, second: u64) {
     for publisher in &mut frame.publishers {
-        publisher.link.insert("received_packets".into(), 1_000.0 * second as f64);
+        publisher.link.insert("received_packets".into(), 1_000.0 * count(second));
     }
     for rung in frame.ladders.iter_mut().flat_map(|ladder| &mut ladder.rungs) {
         rung.frames_in = 30 * second;
@@ -124,7 +128,7 @@ const FAULTS: [(&str, Fault); 18] = [
     ("long_gop", |_, frame, _| frame.publishers[0].tracks[0].keyframe_interval_seconds = Some(10.0)),
     ("audio_video_drift", |_, frame, _| frame.publishers[0].audio_video_drift_milliseconds = Some(250)),
     ("srt_loss", |second, frame, _| {
-        frame.publishers[0].link.insert("belated_packets".into(), 20.0 * second as f64);
+        frame.publishers[0].link.insert("belated_packets".into(), 20.0 * count(second));
     }),
     ("no_sound", |_, frame, _| frame.publishers[0].tracks[0].silent_milliseconds = Some(12_000)),
     ("feed_gaps", |second, frame, _| frame.publishers[0].gaps = second / 5),
