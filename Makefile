@@ -21,6 +21,8 @@ FFMPEG_9 := $(BIN)/ffmpeg-9/ffmpeg
 # What stands in front of a server.
 TO_CACHE := varnishd:varnish nginx:nginx-light traffic_server:trafficserver curl:curl openssl:openssl
 TO_CALL := srt-live-transmit:srt-tools gst-launch-1.0:gstreamer1.0-tools
+# What tells of alerts beside the server.
+TO_ALERT := promtool:prometheus
 
 .PHONY: help build web demo cluster test check bench clean
 
@@ -43,7 +45,7 @@ cluster: build $(NATS) ## Runs two origins, three edges and NATS, and says which
 	@tools/cluster $(BIN)/release $(abspath $(NATS))
 
 test: $(PAGES) $(NATS) $(FFMPEG_9) ## Runs every test: crates, recorded publishers, a real browser
-	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) $(TO_CACHE) ffmpeg:ffmpeg chromium:chromium
+	@tools/need $(TO_BUILD) $(TO_TRANSCODE) $(TO_TRY) $(TO_CALL) $(TO_CACHE) $(TO_ALERT) ffmpeg:ffmpeg chromium:chromium
 	@echo "== testing the crates"
 	$(CARGO) build --locked --workspace --bins --tests --examples
 	NATS_SERVER=$(abspath $(NATS)) $(CARGO) test --locked --workspace

@@ -25,6 +25,7 @@ const MAX_MET: usize = 1_024;
 pub(crate) struct Place {
     node: Id,
     url: String,
+    label: String,
 }
 
 impl Place {
@@ -35,12 +36,15 @@ impl Place {
             Some(url) => url.strip_suffix(":0").map_or_else(|| url.clone(), |host| format!("{host}:{}", http.port())),
             None => format!("http://{http}"),
         };
-        Ok(Self { node: name(membership)?, url })
+        let node = name(membership)?;
+        // Several on one machine, which nobody has given names, are told apart by where viewers connect.
+        let label = membership.node.as_ref().map_or_else(|| format!("{node}:{}", http.port()), ToString::to_string);
+        Ok(Self { node, url, label })
     }
 
-    /// What this node is called.
-    pub(crate) fn node(&self) -> String {
-        self.node.to_string()
+    /// What operators know this node by.
+    pub(crate) fn label(&self) -> String {
+        self.label.clone()
     }
 }
 
@@ -52,7 +56,7 @@ pub(crate) fn join(
     load: impl Fn() -> Load + Send + Sync + 'static,
     metrics: registry::Metrics,
 ) -> (Registry, Task) {
-    let Place { node, url } = place;
+    let Place { node, url, .. } = place;
     let settings =
         Settings { node, url, role, lease: membership.lease, state: membership.state.clone(), load: Arc::new(load) };
     Registry::open(settings, membership.store(), metrics)

@@ -78,7 +78,7 @@ impl Edge {
         };
         let load = cluster::load(hub.clone(), metrics, settings.connections);
         let cluster_metrics = touchline_registry::Metrics::register(&mut registry);
-        let node = self.place.node();
+        let node = self.place.label();
         let (cluster, keeper) = cluster::join(&self.config.membership, self.place, Role::Edge, load, cluster_metrics);
         let steering = self.config.steering.clone().map(|settings| {
             let steering = Steering::new(settings, steering::Metrics::register(&mut registry));

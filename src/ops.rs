@@ -106,6 +106,7 @@ fn router(ops: Ops) -> Router {
         .route("/api/v1/openapi.json", get(document))
         .route_service(keda::PATH, keda::Scaler::new(Arc::clone(&ops)))
         .fallback(page::nothing)
+        .method_not_allowed_fallback(page::no_method)
         .with_state(ops)
 }
 

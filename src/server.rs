@@ -122,7 +122,7 @@ impl Server {
         let hub = hub(self.spool, edge_settings, edge_metrics.clone());
         let load = cluster::load(hub.clone(), edge_metrics, edge_settings.connections);
         let cluster_metrics = touchline_registry::Metrics::register(&mut registry);
-        let name = self.place.node();
+        let name = self.place.label();
         let (cluster, keeper) = cluster::join(&self.config.membership, self.place, Role::Origin, load, cluster_metrics);
         let steering = steer(&hub, self.config.steering.clone(), &mut registry);
         let ingest_metrics = ingest::Metrics::register(&mut registry);

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::refusal::Refusal;
@@ -48,6 +48,11 @@ pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Respo
 
 pub(super) async fn nothing() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is")
+}
+
+pub(super) async fn no_method(method: Method) -> Refusal {
+    let why = format!("{method} cannot be done here; /api/v1/openapi.json says what can");
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why)
 }
 
 fn embedded(path: &str, headers: &HeaderMap) -> Response {
