@@ -1,15 +1,18 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::calendar::{Calendar, Phase};
-use crate::history::{History, RECENT};
+use crate::history::{History, Like, RECENT};
 use crate::settings::Settings;
 
-/// The most that has been seen is not the most that there can be: so many times what has been.
-const UNSEEN: f64 = 1.5;
+/// Of the growth that followed on moments like this, the part that counts: the worst of them were worse than most.
+const OF_GROWTH: f64 = 0.75;
+/// Beside that, room for what nobody has seen yet: a share of those who watch, for each minute that is looked ahead. The largest events
+/// are known to have grown by 4.4 % of their peak in a minute.
+const UNSEEN_PER_MINUTE: f64 = 0.05;
 /// After kick-off, for how long what is expected counts: later, who is there tells more.
 const ARRIVED_BY: Duration = Duration::from_mins(30);
 /// Measurements that are kept: an hour of one a second.
@@ -91,17 +94,28 @@ pub struct Engine {
     /// What was needed, and when.
     needed: VecDeque<(Duration, f64)>,
     last: Option<f64>,
+    /// Growth that has been looked for.
+    found: BTreeMap<Like, (f64, usize)>,
 }
 
 impl Engine {
     /// Nothing has been seen yet.
     pub fn new(settings: Settings, history: Arc<History>) -> Self {
-        Self { settings, history, seen: VecDeque::new(), held: 0.0, needed: VecDeque::new(), last: None }
+        Self {
+            settings,
+            history,
+            seen: VecDeque::new(),
+            held: 0.0,
+            needed: VecDeque::new(),
+            last: None,
+            found: BTreeMap::new(),
+        }
     }
 
     /// Reads the future from another past, from now on.
     pub fn relearn(&mut self, history: Arc<History>) {
         self.history = history;
+        self.found.clear();
     }
 
     /// Takes a measurement; one that is older than the last is ignored.
@@ -125,11 +139,12 @@ impl Engine {
         let mut say = |reason, viewers: f64| reasons.push(Why { reason, viewers: viewers.max(0.0) });
         if let Some(Observation { viewers, at }) = seen {
             let before = self.at(at.saturating_sub(RECENT)).unwrap_or(viewers);
-            let (growth, moments) = self.history.growth(phase, before, viewers);
+            let (growth, moments) = self.growth(Like::of(phase, before, viewers));
             learnt_from = moments;
+            let unseen = UNSEEN_PER_MINUTE * self.settings.horizon().as_secs_f64() / 60.0;
             let on_air = calendar.on_air(now).next().is_some();
             self.held = if on_air { self.held.max(viewers) } else { viewers };
-            say(Reason::Growth, self.held * (1.0 + UNSEEN * growth.max(0.0)));
+            say(Reason::Growth, self.held * (1.0 + OF_GROWTH * growth.max(0.0) + unseen));
             say(Reason::HeadRoom, viewers * (1.0 + self.settings.least_head_room));
             if on_air {
                 say(Reason::OnAir, self.held * (1.0 + self.settings.least_head_room));
@@ -166,6 +181,11 @@ impl Engine {
         let viewers = reasons.first().map_or(0.0, |why| why.viewers);
         self.last = Some(viewers);
         Hint { at: now.as_secs_f64(), viewers, phase, reasons, learnt_from }
+    }
+
+    /// The same growth is asked for again and again, and takes a while to find.
+    fn growth(&mut self, like: Like) -> (f64, usize) {
+        *self.found.entry(like).or_insert_with(|| self.history.growth(like))
     }
 
     /// How many watched at a moment, or just before.

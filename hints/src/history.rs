@@ -5,7 +5,7 @@ use crate::calendar::{Calendar, Event, Phase};
 use crate::settings::Settings;
 
 /// Recent growth is that of so long.
-pub(crate) const RECENT: Duration = Duration::from_mins(2);
+pub(crate) const RECENT: Duration = Duration::from_mins(1);
 /// Bounds between kinds of recent growth: what there is by what there was [`RECENT`] ago.
 const BOUNDS: [f64; 8] = [0.8, 0.95, 0.99, 1.01, 1.03, 1.07, 1.15, 1.35];
 /// Moments of the past that a quantile is taken of, at least; where there are fewer, similar ones count too.
@@ -49,12 +49,25 @@ pub struct History {
     lead: Duration,
     horizon: Duration,
     quantile: f64,
-    growth: BTreeMap<(Phase, usize), Sample>,
+    growth: BTreeMap<Like, Sample>,
     /// What share of the expected peak was there after the horizon, by the minutes since kick-off.
     shares: BTreeMap<i64, Sample>,
-    /// What follows from the above: growth, and of how many moments.
-    expected_growth: BTreeMap<(Phase, usize), (f64, usize)>,
+    /// What follows from the shares.
     expected_share: BTreeMap<i64, f64>,
+}
+
+/// What growth depends on: where the event stands, how it has grown, and how many watch, in octaves: what doubles a few doubles no crowd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Like {
+    phase: Phase,
+    kind: usize,
+    octave: i32,
+}
+
+impl Like {
+    pub(crate) fn of(phase: Phase, before: f64, viewers: f64) -> Self {
+        Self { phase, kind: kind(before, viewers), octave: octave(viewers) }
+    }
 }
 
 /// Values with their weights, to take quantiles of.
@@ -69,7 +82,6 @@ impl History {
             quantile: settings.quantile(),
             growth: BTreeMap::new(),
             shares: BTreeMap::new(),
-            expected_growth: BTreeMap::new(),
             expected_share: BTreeMap::new(),
         }
     }
@@ -90,15 +102,17 @@ impl History {
         self.conclude();
     }
 
-    /// The growth that there has to be room for when viewers were so many [two minutes](RECENT) ago, and are so many now; and of how
-    /// many moments of the past that is.
-    pub(crate) fn growth(&self, phase: Phase, before: f64, viewers: f64) -> (f64, usize) {
+    /// The growth that there has to be room for at a moment like this; and of how many moments of the past that is.
+    pub(crate) fn growth(&self, like: Like) -> (f64, usize) {
         let unknown = (GROWTH_PER_MINUTE * self.horizon.as_secs_f64() / 60.0, 0);
-        self.expected_growth.get(&(phase, kind(before, viewers))).copied().unwrap_or(unknown)
+        self.similar(like).unwrap_or(unknown)
     }
 
     /// What share of its expected peak an event has after the horizon.
     pub(crate) fn share(&self, event: &Event, now: Duration) -> Option<f64> {
+        if self.expected_share.is_empty() {
+            return guess(since_kick_off(event, now + self.horizon));
+        }
         self.expected_share.get(&since_kick_off(event, now)).copied()
     }
 
@@ -118,7 +132,7 @@ impl History {
             // What there has been room for is kept while an event is on air: growth up to there needs nothing.
             held = if series.calendar.on_air(now).next().is_some() { viewers.max(held) } else { *viewers };
             if held > 0.0 {
-                let like = (series.calendar.phase(now), kind(*before, *viewers));
+                let like = Like::of(series.calendar.phase(now), *before, *viewers);
                 // Where few watch, few are lost.
                 self.growth.entry(like).or_default().push((most / held - 1.0, held / peak));
             }
@@ -132,37 +146,61 @@ impl History {
 
     /// What follows from all that has happened.
     fn conclude(&mut self) {
-        for phase in Phase::ALL {
-            for like in 0..=BOUNDS.len() {
-                if let Some(found) = self.similar(phase, like) {
-                    self.expected_growth.insert((phase, like), found);
-                }
-            }
-        }
         for at in self.shares.keys() {
             let around = self.shares.range(at - 1..=at + 1).map(|(_, sample)| sample);
             self.expected_share.insert(*at, quantile(around, ARRIVAL_QUANTILE).0);
         }
     }
 
-    /// Growth in a phase after growth of a kind: where that has been seen too seldom, of similar kinds too, or in any phase.
-    fn similar(&self, phase: Phase, like: usize) -> Option<(f64, usize)> {
-        for reach in 0..=BOUNDS.len() {
-            let kinds = like.saturating_sub(reach)..=like + reach;
-            let found = quantile(kinds.filter_map(|like| self.growth.get(&(phase, like))), self.quantile);
+    /// Growth at moments like this: where there have been too few, at similar ones too, first in how they had grown, then in how many
+    /// watched, and in any phase at last.
+    fn similar(&self, like: Like) -> Option<(f64, usize)> {
+        for (octaves, kinds) in REACHES {
+            let found = self.quantile_of(|of| {
+                of.phase == like.phase && of.kind.abs_diff(like.kind) <= kinds && octaves_apart(of, &like) <= octaves
+            });
             if found.1 >= ENOUGH {
                 return Some(found);
             }
         }
-        let anywhere = self.growth.iter().filter(|((_, of), _)| *of == like).map(|(_, sample)| sample);
-        Some(quantile(anywhere, self.quantile)).filter(|(_, moments)| *moments >= ENOUGH)
+        Some(self.quantile_of(|of| of.kind == like.kind)).filter(|(_, moments)| *moments >= ENOUGH)
     }
+
+    fn quantile_of(&self, like: impl Fn(&Like) -> bool) -> (f64, usize) {
+        quantile(self.growth.iter().filter(|(of, _)| like(of)).map(|(_, sample)| sample), self.quantile)
+    }
+}
+
+/// How far around a moment is looked for others: octaves of viewers, and kinds of growth.
+const REACHES: [(u32, usize); 8] =
+    [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 2), (3, BOUNDS.len()), (u32::MAX, BOUNDS.len())];
+
+fn octaves_apart(one: &Like, other: &Like) -> u32 {
+    one.octave.abs_diff(other.octave)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "float to int saturates")]
+fn octave(viewers: f64) -> i32 {
+    viewers.max(1.0).log2().floor() as i32
 }
 
 /// Which kind of recent growth it is.
 fn kind(before: f64, viewers: f64) -> usize {
     let ratio = if before > 0.0 { viewers / before } else { f64::INFINITY };
     BOUNDS.iter().take_while(|bound| ratio >= **bound).count()
+}
+
+/// Where no event has been seen yet, what share of its expected peak is there so many minutes after kick-off: a twentieth two hours before,
+/// half a quarter of an hour before, and all from kick-off on.
+fn guess(minute: i64) -> Option<f64> {
+    let line = |from: (f64, f64), to: (f64, f64), at: f64| from.1 + (to.1 - from.1) * (at - from.0) / (to.0 - from.0);
+    let at = f64::from(i32::try_from(minute).ok()?);
+    match minute {
+        ..-120 => None,
+        -120..-15 => Some(line((-120.0, 0.05), (-15.0, 0.5), at)),
+        -15..0 => Some(line((-15.0, 0.5), (0.0, 1.0), at)),
+        0.. => Some(1.0),
+    }
 }
 
 fn since_kick_off(event: &Event, now: Duration) -> i64 {
@@ -206,9 +244,10 @@ mod tests {
         // It doubles within two minutes after each rise by a tenth, and else stays as it is.
         let pattern = [100.0, 100.0, 100.0, 100.0, 110.0, 220.0, 220.0];
         let history = History::of(&SETTINGS(), &[series(pattern.repeat(400))]);
-        let (after_rest, moments) = history.growth(Phase::Off, 100.0, 100.0);
+        let growth = |phase, before, viewers| history.growth(Like::of(phase, before, viewers));
+        let (after_rest, moments) = growth(Phase::Off, 100.0, 100.0);
         assert!(moments >= ENOUGH, "{moments}");
-        let (after_rise, _) = history.growth(Phase::Off, 100.0, 110.0);
+        let (after_rise, _) = growth(Phase::Off, 100.0, 110.0);
         assert!((after_rise - 1.0).abs() < 1e-9, "{after_rise}");
         assert!((after_rest - 1.2).abs() < 1e-9, "{after_rest}");
     }
@@ -218,10 +257,11 @@ mod tests {
         let mut rare = vec![100.0; 1_000];
         rare.extend([104.0, 108.0]);
         let history = History::of(&SETTINGS(), &[series(rare)]);
-        assert!(history.growth(Phase::Off, 100.0, 104.0).1 >= ENOUGH);
-        assert!(history.growth(Phase::Play, 100.0, 100.0).1 >= ENOUGH, "of any phase");
+        let like = |phase, viewers| Like::of(phase, 100.0, viewers);
+        assert!(history.growth(like(Phase::Off, 104.0)).1 >= ENOUGH);
+        assert!(history.growth(like(Phase::Play, 100.0)).1 >= ENOUGH, "of any phase");
         let nothing = History::new(&SETTINGS());
-        assert_eq!(nothing.growth(Phase::Play, 100.0, 100.0), (0.2, 0));
+        assert_eq!(nothing.growth(like(Phase::Play, 100.0)), (0.2, 0));
     }
 
     #[test]
@@ -242,6 +282,23 @@ mod tests {
         let share = history.share(&event(500), Duration::from_mins(490)).unwrap();
         assert!((0.42..=0.43).contains(&share), "{share}");
         assert_eq!(history.share(&event(500), Duration::from_mins(1)), None);
+    }
+
+    #[test]
+    fn growth_is_that_of_as_many() {
+        // Few double, and many do not.
+        let few = [10.0, 10.0, 10.0, 20.0].repeat(200);
+        let many = vec![100_000.0; 800];
+        let history = History::of(&SETTINGS(), &[series([few, many].concat())]);
+        let at_rest = |viewers| history.growth(Like::of(Phase::Off, viewers, viewers)).0;
+        assert!(at_rest(10.0) > 0.9 && at_rest(100_000.0) < 0.1, "{} {}", at_rest(10.0), at_rest(100_000.0));
+    }
+
+    #[test]
+    fn before_the_first_event_what_is_expected_counts_by_the_time_to_kick_off() {
+        let read = [-121, -120, -15, -1, 30].map(guess);
+        assert_eq!((read[0], read[1], read[2], read[4]), (None, Some(0.05), Some(0.5), Some(1.0)));
+        assert!(read[3] > Some(0.95));
     }
 
     #[test]

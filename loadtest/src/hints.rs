@@ -15,14 +15,14 @@ use anyhow::Context as _;
 use clap::Args;
 use touchline_hints::{Engine, History, Series, Settings};
 
-use self::policy::{Hints, Hpa, Ladder, Policy, Static, Target};
+use self::policy::{Hints, Hpa, Ladder, Learner, Policy, Static, Target};
 use self::replay::{Moment, Outcome, replay};
 use self::report::Report;
 
 /// Nodes that the peak of an event takes.
 const NODES: f64 = 100.0;
 /// Days of a trace that are learnt from before the first is judged.
-const FIRST_DAYS: usize = 14;
+const FIRST_DAYS: usize = 40;
 /// Seeds of events that are learnt from and of those that are judged are so far apart.
 const APART: u64 = 1 << 32;
 /// Events that are plotted: those in which hints have lost most.
@@ -30,8 +30,8 @@ const PLOTTED: usize = 4;
 
 /// Replay events with hints, and with other ways to scale, and tell what they cost and whom they left unserved.
 ///
-/// Events are made by chance: some are learnt from, others are judged. With --trace, the days of a trace are judged, each by what the days
-/// before it have taught. Nodes are paid for from when they are asked for, and for five minutes after they are let go. The oracle knows the
+/// Events are made by chance: some are learnt from, others are judged. With --trace, the days of a trace from the 41st on are judged in one go,
+/// and each is learnt from when it is over. Nodes are paid for from when they are asked for, and for five minutes after they are let go. The oracle knows the
 /// future, and serves everybody at the least cost.
 #[derive(Args, Clone, Debug)]
 #[command(
@@ -57,7 +57,7 @@ pub struct Options {
     /// Room beside what is used, at least, as a share of it
     #[arg(long, default_value_t = Settings::default().least_head_room, value_name = "SHARE")]
     pub head_room: f64,
-    /// Judge the days of a trace: a CSV file with a line of period and count for each minute, in UTC
+    /// Judge a trace instead: a CSV file with a line of period and count for each minute, in UTC
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// Where a page with plots and a file for programs go: a folder, which is made if it is not there
@@ -129,16 +129,16 @@ fn by_chance(settings: &Settings, options: &Options) -> Study {
     study
 }
 
+/// The days after the first in one go, by nodes of one size: each midnight the day before is learnt from.
 fn by_days(settings: &Settings, days: &[Series]) -> Study {
     let (first, judged) = days.split_at(FIRST_DAYS);
-    let mut history = History::of(settings, first);
+    let viewers = judged.iter().flat_map(|day| day.viewers.iter().copied()).collect();
+    let start = judged.first().map_or(Duration::ZERO, |day| day.start);
+    let series = Series { start, viewers, ..days.first().cloned().unwrap_or_default() };
+    let hints = Learner::new(*settings, first, judged);
     let mut study = Study::default();
-    for (number, day) in judged.iter().enumerate() {
-        study.judge(settings, &Arc::new(history.clone()), day);
-        history.learn(day);
-        eprint!("\rhints: boot {:?}: {} of {} days", settings.boot, number + 1, judged.len());
-    }
-    eprintln!();
+    eprintln!("hints: boot {:?}: {} days", settings.boot, judged.len());
+    study.judge_by(settings, Box::new(hints), &series);
     study
 }
 
@@ -153,9 +153,13 @@ struct Study {
 
 impl Study {
     fn judge(&mut self, settings: &Settings, history: &Arc<History>, series: &Series) {
+        self.judge_by(settings, Box::new(Hints(Engine::new(*settings, Arc::clone(history)))), series);
+    }
+
+    fn judge_by(&mut self, settings: &Settings, hints: Box<dyn Policy + '_>, series: &Series) {
         let peak = series.viewers.iter().copied().fold(0.0, f64::max);
-        let policies: [(&str, Box<dyn Policy>); 8] = [
-            ("hints", Box::new(Hints(Engine::new(*settings, Arc::clone(history))))),
+        let policies: [(&str, Box<dyn Policy + '_>); 8] = [
+            ("hints", hints),
             ("HPA 50 %", Box::new(Hpa::new(0.5))),
             ("HPA 70 %", Box::new(Hpa::new(0.7))),
             ("target 60 %", Box::new(Target::new(0.6))),

@@ -1,9 +1,10 @@
 //! Who decides how many nodes there are.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use touchline_hints::{Calendar, Engine, Observation, Override};
+use touchline_hints::{Calendar, Engine, History, Observation, Override, Series, Settings};
 
 /// What is known when it is decided.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,35 @@ impl Policy for Hints {
     fn room(&mut self, known: &Known<'_>) -> f64 {
         self.0.see(known.seen);
         self.0.hint(known.now, known.calendar, &Override::default()).viewers
+    }
+}
+
+/// The same, which learns from each day when that is over.
+pub(super) struct Learner<'a> {
+    engine: Engine,
+    history: History,
+    /// Days that are to come.
+    days: &'a [Series],
+}
+
+impl<'a> Learner<'a> {
+    pub(super) fn new(settings: Settings, past: &[Series], days: &'a [Series]) -> Self {
+        let history = History::of(&settings, past);
+        Self { engine: Engine::new(settings, Arc::new(history.clone())), history, days }
+    }
+}
+
+impl Policy for Learner<'_> {
+    fn room(&mut self, known: &Known<'_>) -> f64 {
+        while let Some((day, rest)) = self.days.split_first()
+            && day.moment(day.viewers.len()) <= known.seen.at
+        {
+            self.history.learn(day);
+            self.engine.relearn(Arc::new(self.history.clone()));
+            self.days = rest;
+        }
+        self.engine.see(known.seen);
+        self.engine.hint(known.now, known.calendar, &Override::default()).viewers
     }
 }
 
