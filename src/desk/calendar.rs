@@ -53,8 +53,12 @@ pub(crate) struct BreakSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct EventStatus {
     pub(crate) id: String,
-    #[serde(flatten)]
-    pub(crate) event: EventSpec,
+    pub(crate) kick_off: String,
+    pub(crate) end: String,
+    pub(crate) expected_peak: Option<f64>,
+    pub(crate) breaks: Vec<BreakSpec>,
+    pub(crate) announcements: Vec<String>,
+    pub(crate) channels: Vec<String>,
     /// `off`, `gathering`, `arrival`, `play`, `break`, `return`, `finish`, `announced` or `exodus`.
     #[schema(value_type = String)]
     pub(crate) phase: Phase,
@@ -142,17 +146,14 @@ impl Planned {
     /// As the API has it.
     pub(crate) fn status(&self, now: Duration) -> EventStatus {
         let Event { id, kick_off, end, expected_peak, breaks, announcements, ended } = &self.event;
-        let spec = EventSpec {
+        EventStatus {
+            id: id.clone(),
             kick_off: rfc3339(*kick_off),
             end: rfc3339(*end),
             expected_peak: *expected_peak,
             breaks: breaks.iter().map(|span| BreakSpec { from: rfc3339(span.from), to: rfc3339(span.to) }).collect(),
             announcements: announcements.iter().copied().map(rfc3339).collect(),
             channels: self.channels.clone(),
-        };
-        EventStatus {
-            id: id.clone(),
-            event: spec,
             phase: self.event.phase(now),
             on_air: self.event.is_on_air(now),
             ended: ended.map(rfc3339),
@@ -180,8 +181,10 @@ mod tests {
         let planned = spec().understood("final").unwrap();
         let status = planned.status(planned.event.kick_off);
         assert_eq!((status.phase, status.on_air), (Phase::Arrival, true));
-        assert_eq!(status.event.kick_off, "2026-12-05T20:00:00.000Z");
-        assert_eq!(status.event.understood("final").unwrap(), planned);
+        assert_eq!(status.kick_off, "2026-12-05T20:00:00.000Z");
+        let EventStatus { kick_off, end, expected_peak, breaks, announcements, channels, .. } = status;
+        let told = EventSpec { kick_off, end, expected_peak, breaks, announcements, channels };
+        assert_eq!(told.understood("final").unwrap(), planned);
     }
 
     #[test]

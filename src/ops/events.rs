@@ -26,7 +26,7 @@ pub(super) async fn list(State(ops): State<Arc<Ops>>) -> Json<Vec<EventStatus>> 
 
 /// One event.
 #[utoipa::path(
-    get, path = "/api/v1/events/{id}", tag = "events",
+    get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "What the event is called")),
     responses(
         (status = 200, body = EventStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),
@@ -38,7 +38,7 @@ pub(super) async fn get(State(ops): State<Arc<Ops>>, Path(id): Path<String>) -> 
 
 /// Plans an event, or plans it anew.
 #[utoipa::path(
-    put, path = "/api/v1/events/{id}", tag = "events", request_body = EventSpec,
+    put, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "What the event is called")), request_body = EventSpec,
     responses(
         (status = 200, body = EventStatus), (status = 201, body = EventStatus), (status = 400, body = Why),
         (status = 401, body = Why), (status = 403, body = Why),
@@ -60,7 +60,7 @@ pub(super) async fn put(
 
 /// Takes an event out of the calendar.
 #[utoipa::path(
-    delete, path = "/api/v1/events/{id}", tag = "events",
+    delete, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "What the event is called")),
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why),
@@ -77,7 +77,7 @@ pub(super) async fn delete(
 
 /// It lasts longer than was planned, by some minutes.
 #[utoipa::path(
-    post, path = "/api/v1/events/{id}/extend", tag = "events", request_body = Order,
+    post, path = "/api/v1/events/{id}/extend", tag = "events", params(("id" = String, Path, description = "What the event is called")), request_body = Order,
     responses(
         (status = 200, body = EventStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why), (status = 409, body = Why),
@@ -94,7 +94,7 @@ pub(super) async fn extend(
 
 /// It has ended: what was held for it may be taken away.
 #[utoipa::path(
-    post, path = "/api/v1/events/{id}/end", tag = "events", request_body = Option<Order>,
+    post, path = "/api/v1/events/{id}/end", tag = "events", params(("id" = String, Path, description = "What the event is called")), request_body = Option<Order>,
     responses(
         (status = 200, body = EventStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),
@@ -111,7 +111,7 @@ pub(super) async fn end(
 
 /// So many times what is needed of edges, for some minutes, because of this event.
 #[utoipa::path(
-    post, path = "/api/v1/events/{id}/surge", tag = "events", request_body = Order,
+    post, path = "/api/v1/events/{id}/surge", tag = "events", params(("id" = String, Path, description = "What the event is called")), request_body = Order,
     responses(
         (status = 200, body = EventStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),
@@ -130,7 +130,7 @@ pub(super) async fn surge(
 
 /// The hint for edges stays as it is, for some minutes, because of this event.
 #[utoipa::path(
-    post, path = "/api/v1/events/{id}/freeze", tag = "events", request_body = Order,
+    post, path = "/api/v1/events/{id}/freeze", tag = "events", params(("id" = String, Path, description = "What the event is called")), request_body = Order,
     responses(
         (status = 200, body = EventStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),

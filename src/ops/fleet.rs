@@ -40,7 +40,7 @@ pub(super) async fn channels(State(ops): State<Arc<Ops>>) -> Json<Vec<ChannelSta
 
 /// One of them.
 #[utoipa::path(
-    get, path = "/api/v1/channels/{name}", tag = "fleet",
+    get, path = "/api/v1/channels/{name}", tag = "fleet", params(("name" = String, Path, description = "The channel")),
     responses(
         (status = 200, body = ChannelStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),
@@ -56,7 +56,7 @@ pub(super) async fn channel(
 
 /// Its newest still picture.
 #[utoipa::path(
-    get, path = "/api/v1/channels/{name}/thumbnail.jpg", tag = "fleet",
+    get, path = "/api/v1/channels/{name}/thumbnail.jpg", tag = "fleet", params(("name" = String, Path, description = "The channel")),
     responses(
         (status = 200, body = Vec<u8>, content_type = "image/jpeg"), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),
@@ -72,7 +72,7 @@ pub(super) async fn thumbnail(State(ops): State<Arc<Ops>>, Path(name): Path<Stri
 
 /// Sends whoever publishes into a channel away.
 #[utoipa::path(
-    post, path = "/api/v1/channels/{name}/kick", tag = "fleet",
+    post, path = "/api/v1/channels/{name}/kick", tag = "fleet", params(("name" = String, Path, description = "The channel")),
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why), (status = 404, body = Why),
     )
@@ -97,7 +97,7 @@ pub(super) async fn publishers(State(ops): State<Arc<Ops>>) -> Json<Vec<Publishe
 
 /// One of them.
 #[utoipa::path(
-    get, path = "/api/v1/publishers/{id}", tag = "fleet",
+    get, path = "/api/v1/publishers/{id}", tag = "fleet", params(("id" = String, Path, description = "As GET /api/v1/publishers has it")),
     responses(
         (status = 200, body = PublisherStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),
@@ -112,7 +112,7 @@ pub(super) async fn publisher(
 
 /// Sends a publisher away. Its encoder may come again: take its key away first.
 #[utoipa::path(
-    delete, path = "/api/v1/publishers/{id}", tag = "fleet",
+    delete, path = "/api/v1/publishers/{id}", tag = "fleet", params(("id" = String, Path, description = "As GET /api/v1/publishers has it")),
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why), (status = 404, body = Why),
     )
@@ -164,7 +164,7 @@ pub(super) async fn edges(State(ops): State<Arc<Ops>>) -> Json<Vec<EdgeStatus>> 
 
 /// One of them.
 #[utoipa::path(
-    get, path = "/api/v1/edges/{node}", tag = "fleet",
+    get, path = "/api/v1/edges/{node}", tag = "fleet", params(("node" = String, Path, description = "What the node is called")),
     responses(
         (status = 200, body = EdgeStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),

@@ -70,7 +70,7 @@ fn last(desk: &Desk, pool: &str) -> Result<HintStatus, Refusal> {
 
 /// What a pool will need, and why.
 #[utoipa::path(
-    get, path = "/api/v1/hints/{pool}", tag = "hints",
+    get, path = "/api/v1/hints/{pool}", tag = "hints", params(("pool" = String, Path, description = "`edges` or `transcoders`")),
     responses(
         (status = 200, body = HintStatus), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why), (status = 503, body = Why),
@@ -82,7 +82,7 @@ pub(super) async fn get(State(ops): State<Arc<Ops>>, Path(pool): Path<String>) -
 
 /// What was said at a moment of the last six hours, and why.
 #[utoipa::path(
-    get, path = "/api/v1/hints/{pool}/explain", tag = "hints", params(Moment),
+    get, path = "/api/v1/hints/{pool}/explain", tag = "hints", params(Moment, ("pool" = String, Path, description = "`edges` or `transcoders`")),
     responses(
         (status = 200, body = HintStatus), (status = 400, body = Why), (status = 401, body = Why),
         (status = 403, body = Why), (status = 404, body = Why),
@@ -106,7 +106,7 @@ pub(super) async fn explain(
 
 /// So many times what is needed, for some minutes.
 #[utoipa::path(
-    post, path = "/api/v1/hints/{pool}/surge", tag = "hints", request_body = Order,
+    post, path = "/api/v1/hints/{pool}/surge", tag = "hints", params(("pool" = String, Path, description = "`edges` or `transcoders`")), request_body = Order,
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why),
@@ -124,7 +124,7 @@ pub(super) async fn surge(
 
 /// Takes back a surge.
 #[utoipa::path(
-    delete, path = "/api/v1/hints/{pool}/surge", tag = "hints",
+    delete, path = "/api/v1/hints/{pool}/surge", tag = "hints", params(("pool" = String, Path, description = "`edges` or `transcoders`")),
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why), (status = 404, body = Why),
     )
@@ -140,7 +140,7 @@ pub(super) async fn calm(
 
 /// The hint stays as it is, for some minutes.
 #[utoipa::path(
-    post, path = "/api/v1/hints/{pool}/freeze", tag = "hints", request_body = Order,
+    post, path = "/api/v1/hints/{pool}/freeze", tag = "hints", params(("pool" = String, Path, description = "`edges` or `transcoders`")), request_body = Order,
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why),
@@ -158,7 +158,7 @@ pub(super) async fn freeze(
 
 /// Takes back a freeze.
 #[utoipa::path(
-    delete, path = "/api/v1/hints/{pool}/freeze", tag = "hints",
+    delete, path = "/api/v1/hints/{pool}/freeze", tag = "hints", params(("pool" = String, Path, description = "`edges` or `transcoders`")),
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why), (status = 404, body = Why),
     )

@@ -46,7 +46,7 @@ pub(super) async fn pathways(State(ops): State<Arc<Ops>>) -> Json<Pathways> {
 
 /// Leads viewers away from a pathway, at their next manifest.
 #[utoipa::path(
-    post, path = "/api/v1/steering/pathways/{id}/drain", tag = "fleet",
+    post, path = "/api/v1/steering/pathways/{id}/drain", tag = "fleet", params(("id" = String, Path, description = "What the pathway is called")),
     responses(
         (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why), (status = 503, body = Why),
@@ -62,7 +62,7 @@ pub(super) async fn drain(
 
 /// Lets viewers return to a pathway.
 #[utoipa::path(
-    delete, path = "/api/v1/steering/pathways/{id}/drain", tag = "fleet",
+    delete, path = "/api/v1/steering/pathways/{id}/drain", tag = "fleet", params(("id" = String, Path, description = "What the pathway is called")),
     responses(
         (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why), (status = 503, body = Why),
@@ -78,7 +78,7 @@ pub(super) async fn restore(
 
 /// Leads viewers away from the edge that a pathway is named after.
 #[utoipa::path(
-    post, path = "/api/v1/edges/{node}/drain", tag = "fleet",
+    post, path = "/api/v1/edges/{node}/drain", tag = "fleet", params(("node" = String, Path, description = "What the node is called")),
     responses(
         (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why), (status = 503, body = Why),
@@ -94,7 +94,7 @@ pub(super) async fn drain_edge(
 
 /// Lets viewers return to an edge.
 #[utoipa::path(
-    delete, path = "/api/v1/edges/{node}/drain", tag = "fleet",
+    delete, path = "/api/v1/edges/{node}/drain", tag = "fleet", params(("node" = String, Path, description = "What the node is called")),
     responses(
         (status = 200, body = Pathways), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why),
         (status = 404, body = Why), (status = 503, body = Why),

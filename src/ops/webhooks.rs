@@ -35,7 +35,7 @@ pub(super) async fn dead(State(ops): State<Arc<Ops>>) -> Json<Vec<DeadLetter>> {
 
 /// Tries one again, for another hour.
 #[utoipa::path(
-    post, path = "/api/v1/webhooks/dead/{id}", tag = "alerts",
+    post, path = "/api/v1/webhooks/dead/{id}", tag = "alerts", params(("id" = String, Path, description = "The number of the message")),
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why), (status = 404, body = Why),
     )
@@ -51,7 +51,7 @@ pub(super) async fn retry(
 
 /// Lets go of one.
 #[utoipa::path(
-    delete, path = "/api/v1/webhooks/dead/{id}", tag = "alerts",
+    delete, path = "/api/v1/webhooks/dead/{id}", tag = "alerts", params(("id" = String, Path, description = "The number of the message")),
     responses(
         (status = 204), (status = 400, body = Why), (status = 401, body = Why), (status = 403, body = Why), (status = 404, body = Why),
     )
