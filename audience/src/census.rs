@@ -12,8 +12,11 @@ use crate::crowd::Crowd;
 use crate::identity::{Key, Visitor, nth, of_channel};
 use crate::quality::{Quality, Reading};
 
-/// A viewer that has asked for nothing for so long has left.
+/// A viewer that has asked for nothing for so long has left...
 const WINDOW: Duration = Duration::from_secs(15);
+/// ...and one who asks often, in less: in so many times the longest that it has been silent of late, but in no less than this.
+const PATIENCE: u32 = 4;
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 /// From when on somebody who has been seen again is a viewer: who reloads a page or fetches ahead is seen but once.
 const SETTLED: Duration = Duration::from_secs(1);
 /// Instead of the number of a rendition: none, and one of those for whose names there is no room.
@@ -96,7 +99,7 @@ pub struct Sighting<'a> {
 ///
 /// A viewer is known by the hash of its session id, or else of its address, its player, and which of those with the same
 /// address and player it is. It is one from when it has been seen over a [second](SETTLED), until it has not been for
-/// [fifteen](WINDOW).
+/// [fifteen](WINDOW), or, as it asks often, for [five](LEAST_PATIENCE).
 ///
 /// All are remembered, up to [`Limits::viewers`]. Where there are more, those are whose hash begins with so many zero bits, and each
 /// stands for as many as that leaves out (adaptive sampling: Wegman; Flajolet, 1990): with half of 2^18 of them, the standard
@@ -104,6 +107,8 @@ pub struct Sighting<'a> {
 #[derive(Debug)]
 pub struct Census {
     limits: Limits,
+    /// Tells those from others at another node who are known by being one of several.
+    node: u64,
     key: RwLock<Key>,
     /// After the key was changed: until when it cannot be told who is new, and who watched before.
     blind: Mutex<Option<(Duration, BTreeMap<u16, Tally>)>>,
@@ -134,6 +139,24 @@ struct Entry {
     joined: bool,
     /// Whether it would say if its pictures stood still.
     reports: bool,
+    /// How long it has been silent at most, in ticks; what is long ago counts little.
+    silent: u8,
+}
+
+impl Entry {
+    fn seen(&mut self, now: Tick) {
+        let silent = now.0.saturating_sub(self.last.0);
+        // As it is not known at first, it begins with the whole window.
+        let faded = u32::from(self.silent) * 7 / 8;
+        self.silent = u8::try_from(silent.max(faded)).unwrap_or(u8::MAX);
+        self.last = self.last.max(now);
+    }
+
+    /// Whether it has left by now.
+    fn is_gone(&self, now: Tick) -> bool {
+        let (least, most) = (Tick::of(LEAST_PATIENCE).0, Tick::of(WINDOW).0);
+        now.0.saturating_sub(self.last.0) > (PATIENCE * u32::from(self.silent)).clamp(least, most)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -178,10 +201,11 @@ pub struct Tally {
 }
 
 impl Census {
-    /// Nobody has been seen.
-    pub fn new(key: Key, limits: Limits) -> Self {
+    /// Nobody has been seen. `node`: a number that no other node has.
+    pub fn new(key: Key, node: u64, limits: Limits) -> Self {
         Self {
             limits,
+            node,
             key: RwLock::new(key),
             blind: Mutex::default(),
             shards: std::array::from_fn(|_| Mutex::default()),
@@ -231,7 +255,7 @@ impl Census {
                 let limit = self.limits.groups / SHARDS;
                 let position = of_channel(position, place.channel.into());
                 let mut crowd = locked(shard(&self.crowds, visitor.connection));
-                nth(visitor.connection, crowd.ordinal(tick, visitor.connection, position, limit))
+                nth(visitor.connection, self.node, crowd.ordinal(tick, visitor.connection, position, limit))
             }
             (None, None) => return,
         };
@@ -274,7 +298,7 @@ impl Census {
             }
             shard.entries.retain(|id, entry| {
                 let found = found.entry(entry.channel).or_default();
-                if entry.last < gone {
+                if entry.is_gone(tick) {
                     found.left += f64::from(u8::from(entry.joined));
                     return false;
                 }
@@ -316,7 +340,7 @@ impl Census {
         let mut shard = locked(shard(&self.shards, id));
         let entry = shard.entries.get_mut(&id);
         entry.is_some_and(|entry| {
-            entry.last = entry.last.max(now);
+            entry.seen(now);
             entry.reports = true;
             true
         })
@@ -337,8 +361,9 @@ impl Census {
             protocol,
             joined: false,
             reports: protocol == Protocol::Report,
+            silent: u8::MAX,
         });
-        entry.last = entry.last.max(now);
+        entry.seen(now);
         if protocol != Protocol::Report {
             entry.protocol = protocol;
         }

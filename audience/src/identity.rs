@@ -58,9 +58,10 @@ impl Visitor {
     }
 }
 
-/// The n-th with the same facts.
-pub(crate) fn nth(connection: u64, ordinal: u16) -> u64 {
-    mix(connection ^ mix(u64::from(ordinal) + (u64::from(NTH) << 32)))
+/// The n-th with the same facts at a node. At another node it is somebody else: in a household whose members are led to several nodes there are
+/// more of these than there are viewers who go from one to another, and those count twice for some seconds only.
+pub(crate) fn nth(connection: u64, node: u64, ordinal: u16) -> u64 {
+    mix(connection ^ mix(node) ^ mix(u64::from(ordinal) + (u64::from(NTH) << 32)))
 }
 
 /// The same viewer of another channel is another.
@@ -97,7 +98,14 @@ mod tests {
 
     #[test]
     fn ordinals_and_channels_make_others_of_one() {
-        let ids = [nth(7, 0), nth(7, 1), nth(8, 0), of_channel(nth(7, 0), 1), of_channel(nth(7, 0), 2)];
+        let ids = [
+            nth(7, 5, 0),
+            nth(7, 5, 1),
+            nth(7, 6, 0),
+            nth(8, 5, 0),
+            of_channel(nth(7, 5, 0), 1),
+            of_channel(nth(7, 5, 0), 2),
+        ];
         for (index, id) in ids.iter().enumerate() {
             assert!(!ids[index + 1..].contains(id));
         }

@@ -25,7 +25,7 @@ pub struct Merged {
 }
 
 /// Takes together what several nodes have counted of one channel. Who is on several of them at a time, as it goes from one to
-/// another, counts once.
+/// another, counts once if its player sends a session id; else it counts at each until it is gone from there.
 ///
 /// Each node counts its own exactly, and tells those of its viewers whose hash begins with enough zero bits. Among these, it is known who
 /// is there twice; of all, as large a share is. If that is a share f, seen in a sample of n, its standard error is

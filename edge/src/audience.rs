@@ -59,12 +59,12 @@ struct Last {
 
 impl Default for Audience {
     fn default() -> Self {
-        let mut random = [0; 32];
+        let (mut random, mut node) = ([0; 32], [0; 8]);
         // The system's generator does not fail once it has been seeded, which is before there are processes.
-        let _ = SystemRandom::new().fill(&mut random);
+        let _ = SystemRandom::new().fill(&mut random).and_then(|()| SystemRandom::new().fill(&mut node));
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &random);
         Self(Arc::new(Inner {
-            census: Census::new(key(&secret, SystemTime::now()), Limits::default()),
+            census: Census::new(key(&secret, SystemTime::now()), u64::from_ne_bytes(node), Limits::default()),
             begun: Instant::now(),
             secret: Mutex::new(secret),
             last: Mutex::new(Last { at: Duration::ZERO, tallies: Vec::new() }),

@@ -12,7 +12,11 @@ struct Stage {
 
 impl Stage {
     fn new(limits: Limits) -> Self {
-        Self { census: Census::new(KEY, limits), now: Duration::from_secs(1_000), looked: Duration::from_secs(1_000) }
+        Self {
+            census: Census::new(KEY, 1, limits),
+            now: Duration::from_secs(1_000),
+            looked: Duration::from_secs(1_000),
+        }
     }
 
     fn visitor(&self, address: u32, session: Option<&str>) -> Visitor {
@@ -152,7 +156,7 @@ fn a_report_of_somebody_who_is_seen_asking_makes_no_second_viewer() {
 
 #[test]
 fn names_for_which_there_is_no_room_are_counted_together() {
-    let census = Census::new(KEY, Limits { names: 2, ..Limits::default() });
+    let census = Census::new(KEY, 1, Limits { names: 2, ..Limits::default() });
     let places = [("a", "x"), ("b", "y"), ("c", "z"), ("a", "x")]
         .map(|(channel, rendition)| census.place(channel, Some(rendition)));
     assert_eq!(places[0], places[3]);
