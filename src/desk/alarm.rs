@@ -17,7 +17,7 @@ const SILENT_MS: u64 = 10_000;
 /// Holes in a feed within a minute.
 const GAPS: f64 = 3.0;
 /// From the last byte of an access unit until its part can be had, of 95 %.
-const LATE_MS: f64 = 1_000.0;
+const LATE_MS: f64 = 400.0;
 /// From when a part can be had on the origin until it can be on the edge, of 95 %; and since anything came.
 const REPLICATION_MS: f64 = 500.0;
 const SILENT_REPLICATION_SECONDS: f64 = 3.0;
