@@ -116,7 +116,7 @@ fn compare(name: &str, facts: Facts) -> Result<(), Box<dyn Error>> {
         }
     }
     let mean = off.iter().sum::<f64>() / f64::from(u32::try_from(off.len())?);
-    off.iter_mut().for_each(|off| *off = off.abs());
+    let mut off: Vec<f64> = off.into_iter().map(f64::abs).collect();
     off.sort_by(f64::total_cmp);
     let at = |share: usize| off.get((off.len() - 1) * share / 100).copied().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "some requests")]
@@ -150,7 +150,7 @@ fn come(chance: &mut Chance, born: &mut u32, now: f64, facts: Facts) -> Viewer {
     *born += 1;
     let number = *born;
     // Four of a household have one address.
-    let shared = if number % 5 == 0 { number / 20 * 20 } else { number };
+    let shared = if number.is_multiple_of(5) { number / 20 * 20 } else { number };
     let one = facts == Facts::OneAddress && number % 5 == 1;
     let address = if one { Ipv4Addr::new(203, 0, 113, 1) } else { Ipv4Addr::from(0x0a00_0000 + shared) };
     Viewer {

@@ -17,6 +17,9 @@ const WINDOW: Duration = Duration::from_secs(15);
 /// ...and one who asks often, in less: in so many times the longest that it has been silent of late, but in no less than this.
 const PATIENCE: u32 = 4;
 const LEAST_PATIENCE: Duration = Duration::from_secs(5);
+/// Of a channel of which nothing new has come for so long, viewers have nothing to ask for; longer than so long nobody waits.
+const QUIET: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// From when on somebody who has been seen again is a viewer: who reloads a page or fetches ahead is seen but once.
 const SETTLED: Duration = Duration::from_secs(1);
 /// Instead of the number of a rendition: none, and one of those for whose names there is no room.
@@ -152,10 +155,11 @@ impl Entry {
         self.last = self.last.max(now);
     }
 
-    /// Whether it has left by now.
-    fn is_gone(&self, now: Tick) -> bool {
+    /// Whether it has left by now, while there was nothing to ask for for so many ticks.
+    fn is_gone(&self, now: Tick, waited: u32) -> bool {
         let (least, most) = (Tick::of(LEAST_PATIENCE).0, Tick::of(WINDOW).0);
-        now.0.saturating_sub(self.last.0) > (PATIENCE * u32::from(self.silent)).clamp(least, most)
+        let patience = (PATIENCE * u32::from(self.silent)).clamp(least, most);
+        now.0.saturating_sub(self.last.0) > patience + waited
     }
 }
 
@@ -171,6 +175,8 @@ struct Channel {
     joins: f64,
     leaves: f64,
     quality: Quality,
+    /// For how many ticks there was nothing to ask for, and until when that excuses silence.
+    waited: (u32, Tick),
 }
 
 /// Who watches a channel, on one node: what it tells whoever merges.
@@ -281,6 +287,15 @@ impl Census {
         self.hear(now, place.channel, said);
     }
 
+    /// Nothing new has come of a channel for so long: whoever waits for it has asked already, and has not left.
+    pub fn waited(&self, now: Duration, channel: &str, quiet: Duration) {
+        if quiet >= QUIET {
+            let place = self.place(channel, None);
+            let waited = (Tick::of(quiet.min(LONGEST_WAIT)).0, Tick::of(now + WINDOW));
+            locked(&self.channels).entry(place.channel).or_default().waited = waited;
+        }
+    }
+
     /// Who watches which channel, by name. To be called about once a second: it is then that viewers come and go.
     pub fn look(&self, now: Duration, since: Duration) -> Vec<Tally> {
         let tick = Tick::of(now);
@@ -288,6 +303,11 @@ impl Census {
         for crowd in &self.crowds {
             locked(crowd).forget(gone);
         }
+        let waited: BTreeMap<u16, u32> = locked(&self.channels)
+            .iter()
+            .filter(|(_, channel)| tick <= channel.waited.1)
+            .map(|(number, channel)| (*number, channel.waited.0))
+            .collect();
         let mut found: BTreeMap<u16, Found> = BTreeMap::new();
         let level = self.level.load(Ordering::Relaxed);
         for shard in &self.shards {
@@ -298,7 +318,7 @@ impl Census {
             }
             shard.entries.retain(|id, entry| {
                 let found = found.entry(entry.channel).or_default();
-                if entry.is_gone(tick) {
+                if entry.is_gone(tick, waited.get(&entry.channel).copied().unwrap_or_default()) {
                     found.left += f64::from(u8::from(entry.joined));
                     return false;
                 }

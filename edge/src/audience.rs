@@ -81,8 +81,13 @@ impl Audience {
         self.rekey(SystemTime::now());
     }
 
-    /// Who watches each channel here. To be called about once a second: it is then that viewers come and go.
-    pub fn look(&self) -> Vec<Tally> {
+    /// Nothing new has come of a channel for so long.
+    pub(crate) fn waited(&self, channel: &ChannelName, quiet: Duration) {
+        self.0.census.waited(self.now(), channel.as_str(), quiet);
+    }
+
+    /// Who watches each channel here.
+    pub(crate) fn look(&self) -> Vec<Tally> {
         self.rekey(SystemTime::now());
         let now = self.now();
         let mut last = locked(&self.0.last);

@@ -360,6 +360,11 @@ impl Channel {
         Frames::new(snapshot, versions)
     }
 
+    /// For how long nothing new has come.
+    pub(crate) fn quiet(&self) -> Duration {
+        self.renditions.iter().map(|rendition| rendition.version().made.elapsed()).min().unwrap_or_default()
+    }
+
     /// All of it, at one moment, and the newest version of each playlist.
     fn state(&self) -> (Snapshot, Vec<Arc<Version>>) {
         let log = self.log.lock();

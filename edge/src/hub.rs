@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
+use touchline_audience::Tally;
 use touchline_media::ChannelName;
 use touchline_packager::Presentation;
 
@@ -186,6 +187,14 @@ impl Hub {
     /// Who watches.
     pub fn audience(&self) -> &Audience {
         &self.0.audience
+    }
+
+    /// Looks at who watches here: to be called about once a second.
+    pub fn count(&self) -> Vec<Tally> {
+        for channel in self.0.channels.iter().filter(|channel| channel.live()) {
+            self.0.audience.waited(channel.name(), channel.quiet());
+        }
+        self.0.audience.look()
     }
 
     /// The newest still picture of a channel, as a JPEG.

@@ -76,20 +76,6 @@ pub enum Phase {
     Exodus,
 }
 
-impl Phase {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Off,
-        Self::Gathering,
-        Self::Arrival,
-        Self::Play,
-        Self::Break,
-        Self::Return,
-        Self::Finish,
-        Self::Announced,
-        Self::Exodus,
-    ];
-}
-
 impl Event {
     /// Where it stands; [`Phase::Off`] when it is too early or too late for it to count.
     pub fn phase(&self, now: Duration) -> Phase {

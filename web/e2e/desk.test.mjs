@@ -45,6 +45,25 @@ test('the wall shows who watches, what is forecast, and how long everything take
   await page.getByRole('row', { name: /^Packaged/ }).waitFor({ timeout: PATIENCE_MS });
 });
 
+test('who watches is counted once, also who loads the page anew, and says how he does', { timeout: 3 * PATIENCE_MS }, async (context) => {
+  const page = await browser.newPage();
+  context.after(() => page.close());
+  const played = () => page.waitForFunction(() => window.touchline?.stats.phase === 'playing', null, { timeout: PATIENCE_MS });
+  const counted = ({ audience: { viewers, quality } }) => viewers === 1 && quality.reporting === 1 && quality.startup_ms && quality.live_latency_ms;
+  await page.goto(`${server.watch}/watch/main`);
+  await played();
+  while (!counted(await desk())) await pause(50);
+  await page.reload();
+  await played();
+  // It has asked for a second and more by then, and would be two if it were not known again.
+  while ((await desk()).audience.quality.startup_ms?.count !== 2) await pause(50);
+  const { viewers, quality } = (await desk()).audience;
+  assert.ok(viewers <= 1, `${viewers} viewers`);
+  assert.ok(quality.live_latency_ms.p50 > 100 && quality.live_latency_ms.p50 < 10_000, `${quality.live_latency_ms.p50} ms behind live`);
+  await page.goto('about:blank');
+  while ((await desk()).audience.viewers !== 0) await pause(50);
+});
+
 test('feeds, ladders and nodes are shown as they are', { timeout: 2 * PATIENCE_MS }, async (context) => {
   const page = await open(context, '#feeds');
   const card = page.locator('.card', { hasText: 'RTMP' });

@@ -63,6 +63,33 @@ fn a_viewer_is_one_from_when_it_is_seen_again_until_it_has_not_been_for_a_while(
 }
 
 #[test]
+fn who_asks_often_is_gone_sooner_but_not_while_there_is_nothing_to_ask_for() {
+    let mut stage = Stage::new(Limits::default());
+    let ask = |stage: &mut Stage, tenths: u64| {
+        for _ in 0..tenths / 2 {
+            stage.see(1, Some("a"), "720p", None);
+            stage.pass(2);
+        }
+    };
+    ask(&mut stage, 100);
+    stage.pass(46);
+    assert_eq!(whole(stage.look().viewers), 1);
+    stage.pass(5);
+    assert_eq!(whole(stage.look().viewers), 0, "it has said nothing for five seconds");
+    ask(&mut stage, 100);
+    for second in 1..=9 {
+        stage.pass(10);
+        stage.census.waited(stage.now, "main", Duration::from_secs(second));
+        assert_eq!(whole(stage.look().viewers), 1, "the feed is lost for {second} s");
+    }
+    // It goes on, and a look comes before the first who ask again.
+    stage.census.waited(stage.now, "main", Duration::ZERO);
+    assert_eq!(whole(stage.look().viewers), 1);
+    stage.pass(150);
+    assert_eq!(whole(stage.look().viewers), 0);
+}
+
+#[test]
 fn a_session_is_one_viewer_wherever_it_connects_and_whatever_it_asks_for() {
     let mut stage = Stage::new(Limits::default());
     for (address, rendition) in [(1, "480p"), (2, "audio"), (3, "720p")] {

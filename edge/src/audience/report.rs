@@ -81,7 +81,7 @@ impl Reporter {
                 _ = ticks.tick() => {}
                 () = shutdown.cancelled() => return,
             }
-            self.hub.audience().look();
+            self.hub.count();
             let Some(origins) = &self.origins else { continue };
             // What nodes that follow this one have told is passed on.
             let below = self.hub.audience().others().into_iter().filter(|(age, _)| *age <= 3 * EVERY);

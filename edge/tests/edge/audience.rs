@@ -16,7 +16,7 @@ const AUDIO: &str = "/live/main/audio/index.m3u8";
 
 /// How many watch `main`, by rendition and protocol.
 fn watching(stage: &Stage) -> String {
-    let tallies = stage.hub.audience().look();
+    let tallies = stage.hub.count();
     let Some(tally) = tallies.into_iter().find(|tally| tally.channel == "main") else { return "0".into() };
     format!("{} {:?} {:?}", tally.viewers, tally.renditions, tally.protocols)
 }
@@ -96,7 +96,7 @@ async fn what_players_report_is_taken_and_bad_reports_are_refused() {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer} to {}", &request[..40]);
     }
-    let quality = server.stage.hub.audience().look().pop().unwrap().quality;
+    let quality = server.stage.hub.count().pop().unwrap().quality;
     let of = |sketch: &touchline_audience::Sketch| sketch.quantiles().map(|read| (read.p50.round(), read.count));
     assert_eq!(of(&quality.startup_ms).map(|(_, count)| count), Some(1));
     assert_eq!(of(&quality.live_latency_ms).map(|(_, count)| count), Some(2));
@@ -107,7 +107,7 @@ async fn what_players_report_is_taken_and_bad_reports_are_refused() {
 async fn a_node_tells_who_watches_there() {
     let mut stage = Stage::live();
     watch(&mut stage, &[("hls.js", ""), ("AVPlayer", "")]).await;
-    stage.hub.audience().look();
+    stage.hub.count();
     let report = Reporter::new(stage.hub.clone(), "edge-1".into(), 100, None).report(false);
     assert_eq!((report.node.as_str(), report.channels, report.connections_limit), ("edge-1", 1, 100));
     assert_eq!(report.tallies.iter().map(|tally| tally.sample.len()).sum::<usize>(), 2);

@@ -89,6 +89,8 @@ function Tabs({ view, alerts, feeds }) {
     location.hash = next;
     document.getElementById(`tab-${next}`)?.focus();
   };
+  // On a telephone there is not room for all of them.
+  useEffect(() => document.getElementById(`tab-${view}`)?.scrollIntoView({ block: 'nearest', inline: 'center' }), [view]);
   const count = (/** @type {string} */ name) => (name === 'wall' && alerts > 0 ? alerts : name === 'feeds' ? feeds : 0);
   return html`<nav class="tabs" role="tablist" aria-label="Views" onKeyDown=${move}>
     ${VIEWS.map(

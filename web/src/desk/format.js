@@ -22,9 +22,14 @@ export function rate(value) {
 /** @param {number | null | undefined} value */
 export function bits(value) {
   if (value === null || value === undefined) return '–';
-  if (value >= 999.5e6) return `${(value / 1e9).toFixed(2)} Gb/s`;
-  if (value >= 999.5e3) return `${(value / 1e6).toFixed(1)} Mb/s`;
+  if (value >= 999.5e6) return `${digits(value / 1e9)} Gb/s`;
+  if (value >= 999.5e3) return `${digits(value / 1e6)} Mb/s`;
   return `${(value / 1e3).toFixed(0)} kb/s`;
+}
+
+/** Three of them. @param {number} value */
+function digits(value) {
+  return value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 }
 
 /** @param {number | null | undefined} value milliseconds */
