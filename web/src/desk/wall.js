@@ -42,11 +42,18 @@ export function Wall({ store, frame }) {
             <thead><tr><th>Channel</th><th class="n">Viewers</th><th class="n">Join / s</th><th class="n">Stand still</th></tr></thead>
             <tbody>${frame.channels.map((channel) => html`<tr key=${channel.channel}><th scope="row">${channel.channel} ${channel.live ? null : html`<${Pill} kind="info">ended<//>`}</th><td class="n">${whole(channel.viewers)}</td><td class="n">${rate(channel.joins_per_second)}</td><td class="n">${percent(channel.quality.rebuffer_ratio)}</td></tr>`)}</tbody>
           </table>`}
+      ${audience.renditions.length > 0 && html`<p class="fine">By rendition: ${counts(audience.renditions)}</p>`}
+      ${audience.protocols.length > 0 && html`<p class="fine">By protocol: ${counts(audience.protocols)}</p>`}
     <//>
     <${Card} title="Events">
       ${frame.events.length === 0 ? html`<${Nothing}>The calendar is empty: plan an event under Hints, and the hints know what comes.<//>` : frame.events.map((event) => html`<${OnNow} key=${event.id} event=${event} at=${frame.at} />`)}
     <//>
   </div>`;
+}
+
+/** Most first. @param {import('./contract.js').Count[]} of */
+function counts(of) {
+  return [...of].sort((a, b) => b.viewers - a.viewers).map(({ name, viewers }) => `${name} ${whole(viewers)}`).join(', ');
 }
 
 /** @param {{ hint: import('./contract.js').Hint }} props */
