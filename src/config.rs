@@ -58,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) admin: Listen,
     /// What they say. `None`: they are on this machine.
     pub(crate) admin_token: Option<Secret>,
+    /// The collector that traces go to, by OTLP and HTTP; `None`: there are none.
+    pub(crate) telemetry: Option<hyper::Uri>,
     /// What the event desk depends on.
     pub(crate) desk: crate::desk::Settings,
     /// What nodes have in common that follow each other.
@@ -105,6 +107,7 @@ impl Default for Config {
             rtmps: Tls::default(),
             admin: Listen::loopback(9090),
             admin_token: None,
+            telemetry: None,
             desk: crate::desk::Settings::default(),
             cluster: Cluster::default(),
             edge: Edge::default(),
@@ -137,6 +140,9 @@ impl Config {
         root.table("admin", |admin| {
             admin.value("listen", Listen::parse, &mut config.admin);
             admin.value("token", |text| token(text).map(Some), &mut config.admin_token);
+        });
+        root.table("telemetry", |section| {
+            section.value("otlp", |text| webhook::Settings::parse_url(text).map(Some), &mut config.telemetry);
         });
         root.table("desk", |section| desk::read_desk(&mut config.desk, section));
         root.table("hints", |section| desk::read_hints(&mut config.desk.hints, section));
@@ -454,7 +460,7 @@ threads = 0
         line 6: hls.part: must be text in quotes
         line 7: hls.segment: 60s is out of range: from 1s to 10s
         line 9: https.self_signed: must be true or false, without quotes
-        line 10: chanels: is not a setting; here there are: admin, alerts, channels, cluster, desk, edge, hints, hls, http, https, ladder, publish, rtmp, rtmps, srt, steering, viewers, webrtc
+        line 10: chanels: is not a setting; here there are: admin, alerts, channels, cluster, desk, edge, hints, hls, http, https, ladder, publish, rtmp, rtmps, srt, steering, telemetry, viewers, webrtc
         line 13: publish.keys.a b: "a b" is no channel name: a channel name is 1 to 64 of A-Z a-z 0-9 _ - . and does not start with a dot
         line 13: publish.keys.main: the key of main is empty
         line 15: viewers.connections: must be a whole number from 1 to 1000000

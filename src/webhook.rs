@@ -94,6 +94,7 @@ impl Webhook {
     }
 
     /// Whether somebody may publish.
+    #[tracing::instrument(target = "touchline::control", name = "publish webhook", skip_all, fields(channel = %publish.channel, peer = %publish.peer))]
     pub(crate) async fn ask(&self, publish: &Publish) -> Result<(), Rejection> {
         let question = question(publish);
         if let Some(may) = self.said(&question, FRESH) {
@@ -201,7 +202,8 @@ fn sign(secret: &Secret, unix_seconds: u64, body: &str) -> String {
     text
 }
 
-async fn send(url: &Uri, request: Request<Full<Bytes>>) -> Result<StatusCode, Failure> {
+/// Sends a request by a connection of its own; what the service answers.
+pub(crate) async fn send(url: &Uri, request: Request<Full<Bytes>>) -> Result<StatusCode, Failure> {
     let host = url.host().unwrap_or_default();
     let tls = url.scheme_str() == Some("https");
     let port = url.port_u16().unwrap_or(if tls { 443 } else { 80 });

@@ -196,6 +196,38 @@ fn an_alert_is_delivered_though_the_service_fails_at_first() {
 }
 
 #[test]
+fn orders_are_traced_where_there_is_a_collector() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server::start(&format!("[telemetry]\notlp = \"http://{}\"\n", listener.local_addr().unwrap()));
+    let (taken, traces) = channel();
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut request = Vec::new();
+        let is_whole = |request: &[u8]| {
+            let head = request.windows(4).position(|window| window == b"\r\n\r\n")?;
+            let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+            let length: usize = text.split("content-length: ").nth(1)?.lines().next()?.parse().ok()?;
+            (request.len() >= head + 4 + length).then_some(())
+        };
+        let mut buffer = [0; 4_096];
+        while is_whole(&request).is_none() {
+            let read = stream.read(&mut buffer).unwrap();
+            request.extend_from_slice(&buffer[..read]);
+        }
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        taken.send(String::from_utf8_lossy(&request).into_owned()).unwrap();
+    });
+    let (status, answer) = post(server.admin, "/api/v1/hints/edges/surge", r#"{"factor":2,"minutes":1}"#);
+    assert_eq!(status, 204, "{answer}");
+    // What has not been told yet is told at the end.
+    let (code, log) = server.drain();
+    assert_eq!(code, Some(0), "{log}");
+    let trace = traces.recv().unwrap();
+    assert!(trace.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{trace}");
+    assert!(trace.contains("/api/v1/hints/edges/surge") && trace.contains("touchline"), "{trace}");
+}
+
+#[test]
 fn what_cannot_be_had_is_told_in_words() {
     let server = Server::start("");
     for (method, path, status, words) in [

@@ -7,10 +7,11 @@ use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use touchline_media::Secret;
-use tracing::warn;
+use tracing::{Instrument as _, info_span, warn};
 
 use super::frame::AlertStatus;
 use super::{Desk, rfc3339, unix};
+use crate::telemetry::CONTROL;
 use crate::webhook;
 
 /// How long an answer may take.
@@ -43,7 +44,8 @@ pub(super) async fn deliver(desk: Desk, to: Notifications, shutdown: Cancellatio
             () = shutdown.cancelled() => return,
         }
         while let Some(message) = desk.with(|state| state.watchman.deliveries.due(unix())) {
-            let sent = webhook::post(&to.url, &to.secret, Some(message.id), message.body);
+            let span = info_span!(target: CONTROL, "alert webhook", message = message.id);
+            let sent = webhook::post(&to.url, &to.secret, Some(message.id), message.body).instrument(span);
             let outcome = match timeout(ANSWER, sent).await {
                 Ok(Ok(status)) if status.is_success() => Ok(()),
                 Ok(Ok(status)) => Err(format!("it answers {status}")),

@@ -14,12 +14,15 @@ use axum::response::{IntoResponse, Response};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 use touchline_media::Secret;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 use utoipa::ToSchema;
 
 use super::Ops;
 use super::body::Asked;
 use super::refusal::{Refusal, Why};
 use crate::desk;
+use crate::telemetry::CONTROL;
 
 /// How long somebody stays logged in: an event desk's day.
 const SESSION: Duration = Duration::from_hours(14);
@@ -142,7 +145,14 @@ fn is_of_this_machine(headers: &HeaderMap) -> bool {
 pub(super) async fn guard(State(ops): State<Arc<Ops>>, request: Request, next: Next) -> Response {
     match ops.gate.refuses(request.method(), request.headers(), desk::unix()) {
         Some(refusal) => refusal.into_response(),
-        None => next.run(request).await,
+        None if request.method() == Method::GET => next.run(request).await,
+        None => {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let span = info_span!(target: CONTROL, "order", %method, path, status = Empty);
+            let response = next.run(request).instrument(span.clone()).await;
+            span.record("status", response.status().as_u16());
+            response
+        }
     }
 }
 
