@@ -101,8 +101,8 @@ pub struct Sighting<'a> {
 /// Who watches now.
 ///
 /// A viewer is known by the hash of its session id, or else of its address, its player, and which of those with the same
-/// address and player it is. It is one from when it has been seen over a [second](SETTLED), until it has not been for
-/// [fifteen](WINDOW), or, as it asks often, for [five](LEAST_PATIENCE).
+/// address and player it is. It is one from when it has been seen over a second, until it has not been for
+/// fifteen, or, as it asks often, for five.
 ///
 /// All are remembered, up to [`Limits::viewers`]. Where there are more, those are whose hash begins with so many zero bits, and each
 /// stands for as many as that leaves out (adaptive sampling: Wegman; Flajolet, 1990): with half of 2^18 of them, the standard

@@ -189,10 +189,16 @@ impl Hub {
         &self.0.audience
     }
 
+    /// The channels that are live, and for how long nothing new has come of each.
+    pub fn quiet(&self) -> Vec<(ChannelName, Duration)> {
+        let live = self.0.channels.iter().filter(|channel| channel.live());
+        live.map(|channel| (channel.name().clone(), channel.quiet())).collect()
+    }
+
     /// Looks at who watches here: to be called about once a second.
     pub fn count(&self) -> Vec<Tally> {
-        for channel in self.0.channels.iter().filter(|channel| channel.live()) {
-            self.0.audience.waited(channel.name(), channel.quiet());
+        for (channel, quiet) in self.quiet() {
+            self.0.audience.waited(&channel, quiet);
         }
         self.0.audience.look()
     }

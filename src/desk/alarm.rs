@@ -18,6 +18,8 @@ const SILENT_MS: u64 = 10_000;
 const GAPS: f64 = 3.0;
 /// From the last byte of an access unit until its part can be had, of 95 %.
 const LATE_MS: f64 = 400.0;
+/// For so long nothing new may come of a channel whose publisher is there.
+const QUIET: Duration = Duration::from_millis(1_500);
 /// From when a part can be had on the origin until it can be on the edge, of 95 %; and since anything came.
 const REPLICATION_MS: f64 = 500.0;
 const SILENT_REPLICATION_SECONDS: f64 = 3.0;
@@ -95,7 +97,7 @@ impl Rule {
             Self::SrtLoss => ("srt_loss", false, 5, 15),
             Self::NoSound => ("no_sound", false, 0, 3),
             Self::FeedGaps => ("feed_gaps", false, 0, 60),
-            Self::LateParts => ("late_parts", true, 5, 20),
+            Self::LateParts => ("late_parts", true, 1, 10),
             Self::ReplicationLag => ("replication_lag", true, 3, 10),
             Self::EdgeSilent => ("edge_silent", true, 3, 3),
             Self::EdgeFull => ("edge_full", true, 5, 30),
@@ -129,7 +131,7 @@ impl Rule {
             Self::NoSound => "Check the sound at the encoder: its track has sent nothing.",
             Self::FeedGaps => "The encoder skips: check whether its machine is overloaded, and its network.",
             Self::LateParts => {
-                "This machine is too slow for what it does: make fewer or smaller renditions, or move channels to another origin."
+                "Where nothing comes: look at the encoder and its network. Where it takes long: this machine is too slow for what it does; make fewer or smaller renditions, or move channels."
             }
             Self::ReplicationLag => {
                 "Check the network between this edge and its origins; drain the edge if it does not mend."
@@ -202,6 +204,8 @@ pub(super) struct Signs {
     pub(super) expected: BTreeSet<String>,
     /// Of each node: how late 95 % are of what is replicated, in milliseconds, and since when there was nothing, in seconds.
     pub(super) replication: Vec<(String, Option<f64>, Option<f64>)>,
+    /// Of each live channel, for how long nothing new has come.
+    pub(super) quiet: Vec<(String, Duration)>,
     /// Webhooks that were given up.
     pub(super) dead: usize,
 }
@@ -339,6 +343,12 @@ fn feeds(frame: &Frame, signs: &Signs, say: &mut impl FnMut(Rule, Option<&str>, 
     // An edge has no publishers.
     let live = live.filter(|_| frame.role == super::frame::Role::Origin);
     let wanted: BTreeSet<&str> = signs.expected.iter().map(String::as_str).chain(live).collect();
+    for (channel, quiet) in
+        signs.quiet.iter().filter(|(channel, quiet)| fed.contains(channel.as_str()) && *quiet > QUIET)
+    {
+        let words = format!("no part for {:.1} s, though its publisher is connected", quiet.as_secs_f64());
+        say(Rule::LateParts, Some(channel), None, words);
+    }
     for channel in wanted.difference(&fed) {
         let why = if signs.expected.contains(*channel) { ", and an event is on air" } else { "" };
         say(Rule::FeedStopped, Some(channel), None, format!("nobody publishes into it{why}"));

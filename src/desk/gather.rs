@@ -51,6 +51,8 @@ pub(super) struct Seen {
     pub(super) ladders: Vec<LadderStatus>,
     /// Channels that are live here, and whether each has a still picture.
     pub(super) live: Vec<(String, bool)>,
+    /// For how long nothing new has come of them.
+    pub(super) quiet: Vec<(String, Duration)>,
     /// Cores that ladders take; `None`: there are no ladders.
     pub(super) cores: Option<f64>,
     /// Origins that are there, this one included.
@@ -84,6 +86,7 @@ impl Sources {
             publishers: self.roster.read(Instant::now()),
             ladders: self.ladders.as_ref().map(|(board, _)| board.read()).unwrap_or_default(),
             live: live.collect(),
+            quiet: self.hub.quiet().into_iter().map(|(channel, quiet)| (channel.to_string(), quiet)).collect(),
             cores: self.ladders.as_ref().map(|(_, budget)| budget.taken().cores()),
             origins: origins.max(u64::from(self.role == Role::Origin)),
             latency: hops.into_iter().filter_map(|(hop, read)| Some((hop, read?))).collect(),

@@ -33,7 +33,8 @@ impl Watchman {
         let replication = others.chain([&seen.own]).map(|report| {
             (report.node.clone(), report.replication_ms.map(|(_, late)| late), report.replication_silent_seconds)
         });
-        let signs = Signs { expected, replication: replication.collect(), dead: self.deliveries.dead().count() };
+        let (replication, dead) = (replication.collect(), self.deliveries.dead().count());
+        let signs = Signs { expected, replication, quiet: seen.quiet.clone(), dead };
         for change in self.alarm.look(now, frame, &signs) {
             let (kind, fired, alert) = match change {
                 Change::Fired(alert) => (Kind::Alert, true, alert),

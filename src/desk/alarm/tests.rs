@@ -193,6 +193,12 @@ fn a_channel_that_an_event_needs_is_missed_though_it_is_not_live() {
 }
 
 #[test]
+fn a_publisher_that_is_connected_and_sends_nothing_is_told_of() {
+    let told = told(|_, _, signs| signs.quiet = vec![("main".into(), Duration::from_secs(2))]);
+    assert_eq!(told, [(61, true, "late_parts".into()), (389, false, "late_parts".into())]);
+}
+
+#[test]
 fn an_edge_that_is_silent_is_not_told_to_be_full_too() {
     let told = told(|_, frame, _| (frame.edges[0].stale, frame.edges[0].connections) = (true, 99));
     assert_eq!(told.len(), 2, "{told:?}");
