@@ -180,7 +180,7 @@ impl State {
         };
         let channels = tallies(WINDOW);
         // Those of a node that has fallen silent may still be there: nothing is taken away for want of news. Whoever goes to
-        // another node meanwhile counts once, by the sample.
+        // another node meanwhile counts once if its player sends a session id, and else twice: rather too many nodes than too few.
         let at_most = tallies(Duration::MAX).values().map(|merged| merged.viewers).sum();
         let ((total, rates), channels) = self.rates.look(now, seen, &channels);
         Counted { total, rates, channels, at_most }
